@@ -1,0 +1,172 @@
+"""Widgets that show and change the shared problem.
+
+A widget's value is set from the problem before it is drawn, and its callback writes back to the
+problem. So a drag, a link, a button and a widget can never disagree.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from app import shared_problem
+from app.figures.numbers import symbol
+from lattice_core import ORDERS, PRESETS, Problem, random_problem
+
+ORDER_TITLES = {
+    "back_to_front": "Back to front (Babai's)",
+    "front_to_back": "Front to back (GPTQ's default)",
+    "act_order": "Act-order (largest diagonal first)",
+    "min_pivot": "Min-pivot (smallest pivots last)",
+}
+_BITS = (None, 1, 2, 3, 4, 5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class Try:
+    """Something to try: a button that sets the problem, and what to look for."""
+
+    label: str
+    look: str
+    problem: Problem
+    step: int = 0
+
+
+def problem_controls(sizes: Sequence[int]) -> None:
+    """Choose the problem, its order, its grid, its damping, its weights.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of inputs that the page can show.
+    """
+    shown = shared_problem.problem()
+    choices = [name for name, preset in PRESETS.items() if preset.problem.size in sizes]
+    choices += [f"random {size}" for size in sizes]
+    here = f"random {shown.size}" if shown.name == "random" else shown.name
+    if here not in choices:
+        choices.append(here)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="problem_controls"):
+        _bound(
+            st.selectbox, "Problem", "preset", here, _choose, options=choices, format_func=_title
+        )
+        order_of = list(ORDER_TITLES)
+        _bound(
+            st.selectbox,
+            "Order of rounding",
+            "order",
+            shown.order,
+            lambda order: shared_problem.change(order=order),
+            options=order_of,
+            format_func=ORDER_TITLES.__getitem__,
+        )
+        _bound(
+            st.selectbox,
+            "Integer grid",
+            "bits",
+            shown.bits,
+            lambda bits: shared_problem.change(bits=bits),
+            options=_BITS,
+            format_func=_grid_title,
+            help="A b-bit grid has the codes −2^(b−1) … 2^(b−1)−1. Other codes are clipped to its ends.",
+        )
+        if shown.name == "random":
+            _bound(
+                st.number_input,
+                "Seed",
+                "seed",
+                shown.seed or 0,
+                lambda seed: shared_problem.show(random_problem(shown.size, seed), at_step=0),
+                min_value=0,
+                max_value=2**32 - 1,
+                step=1,
+            )
+        _share()
+    if shown.name in PRESETS:
+        preset = PRESETS[shown.name]
+        st.caption(f"{preset.about} {preset.provenance}")
+
+
+def weight_inputs() -> None:
+    """The target by numbers: the weights themselves. The way in for keyboard and screen reader."""
+    shown = shared_problem.problem()
+    with st.container(horizontal=True, key="weight_inputs"):
+        for j, weight in enumerate(shown.weights):
+            _bound(
+                st.number_input,
+                f"Weight {symbol('w', j)}",
+                f"weight_{j}",
+                weight,
+                lambda value, j=j: _set_weight(j, value),
+                step=shown.scales[j] / 10,
+                format="%.4f",
+                help=f"Scale (grid spacing) {symbol('s', j)} = {shown.scales[j]:g}",
+            )
+        _bound(
+            st.select_slider,
+            "Damping λ",
+            "damping",
+            shown.damping,
+            lambda damping: shared_problem.change(damping=damping),
+            options=sorted({0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, shown.damping}),
+            help="Adds λ · mean(diag H) to the diagonal of H. Large λ: plain rounding.",
+        )
+
+
+def try_this(ideas: Sequence[Try]) -> None:
+    """Buttons that set up something worth looking at."""
+    for idea in ideas:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                idea.label,
+                key=f"try_{idea.label}",
+                on_click=shared_problem.show,
+                args=(idea.problem,),
+                kwargs={"at_step": idea.step},
+            )
+            st.markdown(idea.look)
+
+
+def _bound(
+    widget: Callable, label: str, name: str, value: object, write: Callable, **options: object
+) -> None:
+    key = f"control_{name}"
+    st.session_state[key] = value
+    widget(label, key=key, on_change=lambda: write(st.session_state[key]), **options)
+
+
+def _choose(choice: str) -> None:
+    kind, _, size = choice.partition(" ")
+    if kind == "random":
+        shared_problem.show(random_problem(int(size), 0), at_step=0)
+    elif kind in PRESETS:
+        shared_problem.show(PRESETS[kind].problem, at_step=0)
+
+
+def _set_weight(j: int, value: float) -> None:
+    shown = shared_problem.problem()
+    weights = (*shown.weights[:j], float(value), *shown.weights[j + 1 :])
+    shared_problem.show(replace(shown, weights=weights))
+
+
+def _title(choice: str) -> str:
+    kind, _, size = choice.partition(" ")
+    if kind == "random":
+        return f"Random, {size} inputs"
+    return PRESETS[kind].title if kind in PRESETS else "From a link"
+
+
+def _grid_title(bits: int | None) -> str:
+    if bits is None:
+        return "All integers (no clipping)"
+    return f"{bits} bit{'s' if bits > 1 else ''}: −{2 ** (bits - 1)} … {2 ** (bits - 1) - 1}"
+
+
+def _share() -> None:
+    with st.popover("Share", icon=":material/link:"):
+        st.write("The address bar always holds a link to what you see.")
+        address = (st.context.url or "").partition("?")[0]
+        st.code(f"{address}?{shared_problem.link_to_here()}", language=None, wrap_lines=True)
+        st.write("For a class: the same, with the controls and the laws hidden.")
+        lesson = shared_problem.link_to_here(("controls", "laws", "code"))
+        st.code(f"{address}?{lesson}", language=None, wrap_lines=True)

@@ -1,0 +1,64 @@
+"""What happens in each step, in words: under the figure, for screen readers, in downloads."""
+
+from app.figures.numbers import short, symbol, vector
+from lattice_core import Problem, RoundingStep, absolute_bound
+
+_PLANES = {0: "points", 1: "lines", 2: "planes"}
+
+
+def sentences(problem: Problem) -> list[str]:
+    """One sentence group for each frame: the start, c steps, the result."""
+    steps = problem.babai.steps
+    return [
+        _start(problem),
+        *(_step(problem, step, k) for k, step in enumerate(steps, start=1)),
+        _result(problem),
+    ]
+
+
+def titles(problem: Problem) -> list[str]:
+    """A few words for each frame."""
+    rounded = [f"Round {symbol('w', step.index)}" for step in problem.babai.steps]
+    return ["The target", *rounded, "The error in its box"]
+
+
+def _start(problem: Problem) -> str:
+    order = ", then ".join(symbol("w", int(j)) for j in problem.order_indices)
+    return (
+        f"The target y stands at {vector(problem.babai.start)} in units of the basis vectors. "
+        f"Each grey point is a choice of integer codes. We round {order}."
+    )
+
+
+def _step(problem: Problem, step: RoundingStep, k: int) -> str:
+    name = symbol("z", step.index)
+    free = problem.size - k
+    family = _PLANES.get(free, f"{free}-dimensional planes")
+    where = "" if k == 1 else " inside the last one"
+    choice = f"The nearest has {name} = {short(step.code)}"
+    if step.clipped:
+        choice = (
+            f"The nearest integer is {short(round(step.center))}, but {problem.bits} bits end at "
+            f"{short(step.code)}: clipped to {name} = {short(step.code)}"
+        )
+    return (
+        f"Step {k}: the lattice lies on parallel {family}{where}, one for each integer {name}. "
+        f"The target stands at {short(step.center)} between them. {choice}, "
+        f"{short(step.plane_distance)} away. The target moves straight onto it."
+    )
+
+
+def _result(problem: Problem) -> str:
+    trace = problem.babai
+    squares = " + ".join(short(step.plane_distance**2) for step in trace.steps)
+    bound = absolute_bound(problem.damped_hessian, problem.scales, problem.order_indices)
+    if trace.clipped:
+        verdict = "A code was clipped, so the error may leave the box and the bound says nothing."
+    else:
+        verdict = (
+            f"The error stays inside the box, so it cannot exceed the corner's {short(bound)}."
+        )
+    return (
+        f"Done: z = {vector(trace.codes)}. The legs are at right angles, so their squares add up: "
+        f"{squares} = {short(trace.squared_distance)}, the loss. {verdict}"
+    )

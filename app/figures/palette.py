@@ -1,0 +1,29 @@
+"""One meaning for each colour: Okabe and Ito's palette, readable on white and on black.
+
+Colour never stands alone: every role also has its own marker or dash.
+"""
+
+TARGET = "#D55E00"  # the target, and where it has moved to
+PLANE = "#0072B2"  # hyperplanes of the coordinate being rounded
+LEG = "#CC79A7"  # how far the target moved: the error of a step
+ANSWER = "#009E73"  # the code chosen, the lattice point found, its box
+NEUTRAL = "#808080"  # lattice points, axes, what came before
+
+ORDER_COLORS = {
+    "front_to_back": "#E69F00",
+    "back_to_front": "#0072B2",
+    "act_order": "#009E73",
+    "min_pivot": "#CC79A7",
+}
+ORDER_DASHES = {
+    "front_to_back": "dot",
+    "back_to_front": "dash",
+    "act_order": "solid",
+    "min_pivot": "dashdot",
+}
+
+
+def translucent(color: str, opacity: float) -> str:
+    """``#RRGGBB`` as ``rgba(…)``."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"

@@ -1,0 +1,263 @@
+"""Nearest plane with two inputs: lines, the nearest one, then the points on it."""
+
+from itertools import pairwise
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.narration import sentences
+from app.figures.numbers import short, symbol
+from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET, translucent
+from app.figures.stepped import Traces, stepped_figure
+from app.figures.window import Window, window_around
+from lattice_core import Problem
+from lattice_core.inputs import FloatArray
+
+
+def plane_figure(problem: Problem) -> go.Figure:
+    """The stepped picture of a problem with two inputs; the target can be dragged."""
+    window = window_around(problem)
+    still = still_traces(problem, window)
+    return stepped_figure(
+        still,
+        lambda step: moving_traces(problem, window, step),
+        sentences(problem),
+        {**axes(window), "annotations": basis_arrows(problem, window), **SURROUNDINGS},
+        target_trace=len(still) - 1,
+        narrow={"height": 420},
+    )
+
+
+SURROUNDINGS = {
+    "margin": {"l": 8, "r": 8, "t": 8, "b": 84, "autoexpand": False},
+    "legend": {"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom"},
+    "hovermode": "closest",
+    "dragmode": False,
+}
+
+
+def axes(window: Window, domain: tuple[float, float] = (0, 1)) -> dict:
+    """Equal units on both axes; no numbers on them, for the lattice is the scale."""
+    plain = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True}
+    low, high = window.center - window.half, window.center + window.half
+    return {
+        "xaxis": {**plain, "range": [low[0], high[0]], "domain": list(domain)},
+        "yaxis": {
+            **plain,
+            "range": [low[1], high[1]],
+            "scaleanchor": "x",
+            "constrain": "range",
+        },
+    }
+
+
+def basis_arrows(problem: Problem, window: Window) -> list[dict]:
+    """The basis vectors as labelled arrows, drawn from a lattice point away from the middle."""
+    aside = window.center - 0.6 * window.half
+    start = window.points[np.argmin(np.sum((window.points - aside) ** 2, axis=1))]
+    arrows = []
+    for j, vector in enumerate(problem.lattice.basis.T):
+        tip = start + vector
+        arrows.append(
+            {
+                "x": tip[0],
+                "y": tip[1],
+                "ax": start[0],
+                "ay": start[1],
+                **dict.fromkeys(("xref", "axref"), "x"),
+                **dict.fromkeys(("yref", "ayref"), "y"),
+                "showarrow": True,
+                "arrowhead": 2,
+                "arrowwidth": 2,
+                "arrowcolor": NEUTRAL,
+                "text": "",
+            }
+        )
+        middle = start + 0.5 * vector
+        label = {"text": f"<b>{symbol('b', j)}</b>", "showarrow": False, "yshift": 12}
+        arrows.append({"x": middle[0], "y": middle[1], "xref": "x", "yref": "y", **label})
+    return arrows
+
+
+def still_traces(problem: Problem, window: Window) -> Traces:
+    """Lattice points and, last, the ringed target."""
+    inside, outside = window.admissible, ~window.admissible
+    target = problem.target
+    return [
+        _dots(problem, window, outside, "outside the grid", {"symbol": "x-thin-open", "size": 6}),
+        _dots(problem, window, inside, "lattice points", {"symbol": "circle", "size": 7}),
+        go.Scatter(
+            x=[target[0]],
+            y=[target[1]],
+            mode="markers",
+            name="target y",
+            marker={"symbol": "circle", "size": 13, "color": TARGET},
+            hovertemplate="target y<extra></extra>",
+        ),
+    ]
+
+
+def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
+    """What frame `step` adds: the family of lines, the chosen one, legs, ghost, answer, box."""
+    trace = problem.babai
+    last = problem.size + 1
+    path = [
+        problem.lattice.point(trace.coordinates_after(k)) for k in range(min(step, last - 1) + 1)
+    ]
+    family, chosen = _lines(problem, window, step)
+    return [
+        _line_trace(family, "planes to choose from", translucent(PLANE, 0.35), 1.2, "dot"),
+        _line_trace(chosen, "nearest plane", PLANE, 3, "solid"),
+        _candidates(problem, step),
+        _box(problem) if step == last else _empty("box of the error", "lines"),
+        go.Scatter(
+            x=[p[0] for p in path],
+            y=[p[1] for p in path],
+            mode="lines",
+            name="path of the target",
+            line={"color": LEG, "width": 4},
+            hoverinfo="skip",
+        ),
+        _leg_labels(problem, path),
+        _error(problem) if step == last else _empty("error", "lines"),
+        _marker(path[-2] if len(path) > 1 else None, "before this step", "circle-open", 13, TARGET),
+        _marker(path[-1] if step else None, "target now", "circle", 10, TARGET),
+        _marker(path[-1] if step >= problem.size else None, "answer B z", "diamond", 15, ANSWER),
+    ]
+
+
+def _lines(
+    problem: Problem, window: Window, step: int
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """The family of lines to choose from and the line chosen, as (2, 2) segments."""
+    if step == 0:
+        return [], []
+    rounding = problem.babai.steps[0]
+    first, other = problem.order_indices
+    along = problem.lattice.basis[:, other]
+    along = 4 * window.half * along / np.linalg.norm(along)
+    lines = {}
+    for code in _codes_near(problem, rounding.code, 8):
+        start = code * problem.lattice.basis[:, first]
+        foot = start + along * ((window.center - start) @ along) / (along @ along)
+        lines[code] = np.array([foot - along, foot + along])
+    return list(lines.values()) if step == 1 else [], [lines[rounding.code]]
+
+
+def _codes_near(problem: Problem, code: int, reach: int) -> list[int]:
+    """Admissible codes at most `reach` away."""
+    near = range(code - reach, code + reach + 1)
+    if problem.grid is None:
+        return list(near)
+    return [z for z in near if problem.grid.low <= z <= problem.grid.high]
+
+
+def _candidates(problem: Problem, step: int) -> go.Scatter:
+    """In step 2: the lattice points on the chosen line."""
+    if step != 2:
+        return _empty("points to choose from", "markers")
+    second = problem.babai.steps[1]
+    codes = np.tile(problem.babai.codes, (17, 1))[: len(_codes_near(problem, second.code, 8))]
+    codes[:, second.index] = _codes_near(problem, second.code, 8)
+    points = codes @ problem.lattice.basis.T
+    return go.Scatter(
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
+        name="points to choose from",
+        marker={"symbol": "circle-open", "size": 14, "color": PLANE, "line": {"width": 2}},
+        hoverinfo="skip",
+    )
+
+
+def _line_trace(
+    segments: list[FloatArray], name: str, color: str, width: float, dash: str
+) -> go.Scatter:
+    gap = [np.array([np.nan, np.nan])]
+    points = np.array([p for segment in segments for p in (*segment, *gap)]).reshape(-1, 2)
+    return go.Scatter(
+        x=[None if np.isnan(v) else v for v in points[:, 0]],
+        y=[None if np.isnan(v) else v for v in points[:, 1]],
+        mode="lines",
+        name=name,
+        line={"color": color, "width": width, "dash": dash},
+        hoverinfo="skip",
+    )
+
+
+def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter:
+    middles = [(a + b) / 2 for a, b in pairwise(path)]
+    lengths = [short(problem.babai.steps[k].plane_distance) for k in range(len(middles))]
+    return go.Scatter(
+        x=[m[0] for m in middles],
+        y=[m[1] for m in middles],
+        mode="text",
+        text=[f"<b>{length}</b>" for length in lengths],
+        textposition="middle right",
+        textfont={"color": LEG, "size": 15},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+
+
+def _box(problem: Problem) -> go.Scatter:
+    corners = problem.lattice.nearest_plane_box(problem.order_indices)[[0, 1, 3, 2, 0]]
+    corners = corners + problem.lattice.point(problem.babai.codes)
+    return go.Scatter(
+        x=corners[:, 0],
+        y=corners[:, 1],
+        mode="lines",
+        fill="toself",
+        fillcolor=translucent(ANSWER, 0.15),
+        line={"color": ANSWER, "width": 2},
+        name="box of the error",
+        hoverinfo="skip",
+    )
+
+
+def _error(problem: Problem) -> go.Scatter:
+    answer = problem.lattice.point(problem.babai.codes)
+    return go.Scatter(
+        x=[problem.target[0], answer[0]],
+        y=[problem.target[1], answer[1]],
+        mode="lines",
+        name="error",
+        line={"color": TARGET, "width": 2, "dash": "dash"},
+        hoverinfo="skip",
+    )
+
+
+def _dots(
+    problem: Problem, window: Window, keep: np.ndarray, name: str, marker: dict
+) -> go.Scatter:
+    codes, points = window.codes[keep], window.points[keep]
+    return go.Scatter(
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
+        name=name,
+        marker={"color": NEUTRAL, **marker},
+        customdata=codes,
+        hovertemplate="z = (%{customdata[0]}, %{customdata[1]})<extra></extra>",
+        showlegend=bool(keep.any()),
+    )
+
+
+def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: str) -> go.Scatter:
+    place = [] if point is None else [point]
+    return go.Scatter(
+        x=[p[0] for p in place],
+        y=[p[1] for p in place],
+        mode="markers",
+        name=name,
+        marker={"symbol": shape, "size": size, "color": color, "line": {"width": 2}},
+        hovertemplate=f"{name}<extra></extra>",
+    )
+
+
+def _empty(name: str, mode: str) -> go.Scatter:
+    return go.Scatter(x=[None], y=[None], mode=mode, name=name)
+
+
+def _place(xref: str, yref: str, point: FloatArray) -> dict:
+    return {"x": point[0], "y": point[1], "xref": xref, "yref": yref}

@@ -1,0 +1,40 @@
+"""The live-check panel: each law's statement, both sides in numbers, and a verdict."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from app.figures.numbers import short, vector
+from lattice_core.laws import LawCheck
+
+
+def laws_panel(checks: Sequence[LawCheck]) -> None:
+    """Show laws as computed now on the problem at hand."""
+    st.subheader("The laws, checked on this problem", anchor="laws")
+    for check in checks:
+        with st.container(border=True, key=f"law_{check.number}_{check.title}"):
+            st.markdown(f"**{check.number}. {check.title}** {verdict(check)}")
+            st.markdown(check.statement)
+            st.markdown(
+                f"| {check.left_name} | | {check.right_name} |\n|---|:-:|---|\n"
+                f"| {_side(check.left, False)} | {check.relation} | "
+                f"{_side(check.right, bool(check.void))} |"
+            )
+            if check.void:
+                st.markdown(f"The law says nothing here: {check.void}")
+            st.caption(f"Source: {check.source}")
+
+
+def verdict(check: LawCheck) -> str:
+    """A coloured word: holds, void or fails."""
+    if check.void:
+        return ":orange-badge[:material/block: does not apply]"
+    if check.holds:
+        return ":green-badge[:material/check: holds]"
+    return ":red-badge[:material/close: fails]"
+
+
+def _side(value: float | np.ndarray, crossed_out: bool) -> str:
+    text = vector(value) if isinstance(value, np.ndarray) else short(value)
+    return f"~~{text}~~" if crossed_out else text

@@ -1,0 +1,49 @@
+"""What every lesson page has after its figure: the code, the sources."""
+
+import streamlit as st
+
+from app.shared_problem import shows
+
+PAPERS = {
+    "C": (
+        "Chen, Shabanzadeh, Crnčević, Hoefler, Alistarh, *The Geometry of LLM Quantization: GPTQ as "
+        "Babai's Nearest Plane Algorithm*, [arXiv:2507.18553](https://arxiv.org/abs/2507.18553) (v4)"
+    ),
+    "B": (
+        "Birnick, *The Lattice Geometry of Neural Network Quantization*, "
+        "[arXiv:2508.01077](https://arxiv.org/abs/2508.01077) (v2)"
+    ),
+    "Babai": (
+        "Babai, *On Lovász' lattice reduction and the nearest lattice point problem*, "
+        "Combinatorica 6 (1986) 1–13"
+    ),
+    "GPTQ": (
+        "Frantar, Ashkboos, Hoefler, Alistarh, *GPTQ*, "
+        "[arXiv:2210.17323](https://arxiv.org/abs/2210.17323) (v2)"
+    ),
+    "OBQ": (
+        "Frantar, Singh, Alistarh, *Optimal Brain Compression*, "
+        "[arXiv:2208.11580](https://arxiv.org/abs/2208.11580) (v2)"
+    ),
+}
+
+
+def title(text: str, question: str) -> None:
+    """The page's title and the question it answers."""
+    st.title(text, anchor=False)
+    st.markdown(f"##### {question}")
+
+
+def code(snippet: str) -> None:
+    """The lines of Python that reproduce the page's numbers."""
+    if shows("code"):
+        with st.expander("The same in Python", icon=":material/code:"):
+            st.code(snippet, language="python")
+
+
+def sources(claims: dict[str, str]) -> None:
+    """Which paper says what; keys are those of `PAPERS`."""
+    if shows("sources"):
+        with st.expander("Sources", icon=":material/menu_book:"):
+            for paper, claim in claims.items():
+                st.markdown(f"- [{paper}] {PAPERS[paper]}: {claim}")

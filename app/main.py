@@ -1,0 +1,16 @@
+"""The entry that ``streamlit run`` is given: page set-up, navigation, then the page itself."""
+
+import streamlit as st
+
+from app.navigation import pages
+from app.shared_problem import open_link
+
+st.set_page_config(
+    page_title="Nearest Plane",
+    page_icon=":material/layers:",
+    layout="wide",
+    menu_items={"About": "**Nearest Plane**: GPTQ, run back to front, is Babai's nearest plane."},
+)
+page = st.navigation(pages(), position="sidebar")
+open_link()
+page.run()

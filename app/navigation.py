@@ -1,0 +1,59 @@
+"""The one list of pages."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+PAGES_FOLDER = Path(__file__).resolve().parents[1] / "pages"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A page as the navigation and the map on Home show it."""
+
+    file: str
+    title: str
+    question: str
+    icon: str
+    section: str
+
+
+CHAPTERS = (
+    Chapter("home.py", "Home", "What is this about?", ":material/home:", ""),
+    Chapter(
+        "nearest_plane.py",
+        "Nearest plane",
+        "How do you round when the axes are not at right angles?",
+        ":material/layers:",
+        "Lessons",
+    ),
+    Chapter(
+        "gptq_is_babai.py",
+        "GPTQ is Babai",
+        "Why do two algorithms, forty years apart, give the same integers?",
+        ":material/sync_alt:",
+        "Lessons",
+    ),
+    Chapter(
+        "real_layers.py",
+        "Real layers",
+        "Which order is best on a layer of a real language model?",
+        ":material/science:",
+        "Laboratory",
+    ),
+)
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """The pages by section, as ``st.navigation`` wants them."""
+    sections: dict[str, list[st.Page]] = {}
+    for chapter in CHAPTERS:
+        page = st.Page(
+            PAGES_FOLDER / chapter.file,
+            title=chapter.title,
+            icon=chapter.icon,
+            default=chapter.file == "home.py",
+        )
+        sections.setdefault(chapter.section, []).append(page)
+    return sections

@@ -1,0 +1,56 @@
+"""The lines of Python that reproduce what a page shows. A test runs each in a fresh interpreter."""
+
+from lattice_core import Problem
+
+
+def nearest_plane_snippet(problem: Problem) -> str:
+    """Babai's steps on the problem's lattice."""
+    return f"""\
+from lattice_core import {_grid_import(problem)}Lattice, nearest_plane
+
+basis = {_nested(problem.lattice.basis)}  # basis vectors are the columns
+target = {_flat(problem.target)}
+order = {problem.order_indices.tolist()}  # order[0] is rounded first
+trace = nearest_plane(Lattice(basis), target, order, grid={_grid(problem)})
+for step in trace.steps:
+    print(step.index, step.center, step.code, step.plane_distance)
+print(trace.codes, trace.squared_distance)
+"""
+
+
+def both_algorithms_snippet(problem: Problem) -> str:
+    """GPTQ and Babai side by side."""
+    return f"""\
+import numpy as np
+from lattice_core import {_grid_import(problem)}Lattice, damped, gptq, nearest_plane
+
+hessian = damped({_nested(problem.hessian)}, damping={problem.damping!r})
+weights = np.array({_flat(problem.weights)})
+scales = np.array({_flat(problem.scales)})
+order = {problem.order_indices.tolist()}  # order[0] is quantized first
+grid = {_grid(problem)}
+
+lattice = Lattice.from_hessian(hessian, scales)
+babai = nearest_plane(lattice, lattice.point(weights / scales), order, grid)
+published = gptq(hessian, weights, scales, order, grid)
+for picture, algebra in zip(babai.steps, published.steps):
+    print(picture.index, picture.center, algebra.center, algebra.code)
+assert (babai.codes == published.codes).all()
+print(published.codes, published.squared_distance)
+"""
+
+
+def _grid(problem: Problem) -> str:
+    return "None" if problem.bits is None else f"IntegerGrid({problem.bits})"
+
+
+def _grid_import(problem: Problem) -> str:
+    return "" if problem.bits is None else "IntegerGrid, "
+
+
+def _flat(values: object) -> str:
+    return str([float(value) for value in values])  # type: ignore[attr-defined]
+
+
+def _nested(rows: object) -> str:
+    return "[" + ", ".join(_flat(row) for row in rows) + "]"  # type: ignore[attr-defined]

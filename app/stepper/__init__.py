@@ -1,0 +1,121 @@
+"""The one custom component: shows a plotly figure with frames, steps through it, drags its target.
+
+Python decides what is drawn; the browser only shows it. The figure arrives with one frame a step, so stepping needs
+no server; the server is told where the browser stopped and where the target was dragged. There is no lattice
+arithmetic in ``stepper.js``.
+
+Who is ahead? Each thing the visitor does in the browser carries a growing ``count``. Every answer echoes the last
+count that Python had seen. While the echo lags behind, the browser keeps its own step and target, because the answer
+is older than the visitor's hand; once it has caught up, the browser follows the server, whatever it says.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+# Relative, so that it also works behind a proxy's prefix; the version makes browsers drop an older cached copy.
+_PLOTLY_URL = f"app/static/plotly.min.js?v={plotly.__version__}"
+
+
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+_mount = st.components.v2.component(
+    "nearest_plane_stepper",
+    html=_text("stepper.html"),
+    css=_text("stepper.css"),
+    js=_text("stepper.js"),
+    isolate_styles=False,  # plotly puts its own rules into document.head, out of reach of a shadow root
+)
+
+
+def stepper(
+    figure: go.Figure,
+    *,
+    key: str,
+    step: int,
+    on_step: Callable[[int], None],
+    on_target: Callable[[float, float, bool], None] | None = None,
+    height: int = 520,
+) -> None:
+    """Show a figure with frames: buttons, keys and a scrub bar step through it, its target can be dragged.
+
+    Parameters
+    ----------
+    figure : go.Figure
+        Frame ``k`` is the picture at step ``k``, with plotly's meaning: ``frame.data[i]`` is merged into base trace
+        ``frame.traces[i]``, ``frame.layout`` into the layout; objects attribute by attribute, lists as a whole.
+        ``figure.layout.meta`` is a dict with
+
+        - ``"sentences"``: plain text for every frame, shown below the figure and read by screen readers;
+        - ``"target_trace"`` (optional): index of the 2-D scatter trace whose one point may be dragged;
+        - ``"narrow"`` (optional): layout patch for components narrower than 640 px.
+
+        Colours of text, axes, legend and background follow the page's theme unless the figure sets them.
+    key : str
+        Unique on the page; also names the file that "Save image" downloads.
+    step : int
+        The step to show. The browser follows it whenever it has no newer step of its own. A step past the last frame
+        shows the last, since a new figure may have fewer frames than the step in a link.
+    on_step : callable
+        ``on_step(step)`` is called before the rerun when the browser has stopped at another step.
+    on_target : callable, optional
+        ``on_target(x, y, final)`` is called before the rerun while the target is dragged, in the coordinates of its
+        axes; ``final`` is true once it is let go, and that last position always arrives.
+    height : int
+        Height of the figure in pixels, without the controls; ``meta["narrow"]["height"]`` replaces it when narrow.
+
+    Raises
+    ------
+    ValueError
+        If the figure has no frames, not one sentence a frame, or a target to drag and no ``on_target``.
+    """
+    described = json.loads(figure.to_json())
+    _require_contract(described, on_target)
+    state = st.session_state.get(key) or {}
+    events = [state[name] for name in ("step", "target") if state.get(name)]
+
+    def step_changed() -> None:
+        on_step(st.session_state[key]["step"]["step"])
+
+    def target_changed() -> None:
+        target = st.session_state[key]["target"]
+        on_target(target["x"], target["y"], target["final"])
+
+    _mount(
+        key=key,
+        data={
+            "figure": described,
+            "step": step,
+            "height": height,
+            "echo": max((event["count"] for event in events), default=0),
+            "name": key,
+            "plotly_url": _PLOTLY_URL,
+        },
+        default={"step": None, "target": None},
+        on_step_change=step_changed,
+        on_target_change=target_changed,
+        height="content",
+    )
+
+
+def _require_contract(described: dict, on_target: Callable | None) -> None:
+    frames = described.get("frames") or []
+    meta = described["layout"].get("meta") or {}
+    sentences = meta.get("sentences") or []
+    if not frames:
+        raise ValueError("stepper: the figure has no frames; give it one go.Frame for each step.")
+    if len(sentences) != len(frames):
+        raise ValueError(
+            f"stepper: {len(sentences)} sentences for {len(frames)} frames; "
+            'put one for each frame into figure.layout.meta["sentences"].'
+        )
+    if meta.get("target_trace") is not None and on_target is None:
+        raise ValueError(
+            "stepper: the figure has a target_trace; pass on_target, or leave target_trace out."
+        )

@@ -1,0 +1,158 @@
+"""Calibration: the Hessians of a model's linear layers, from text run through the model."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lattice_core.language_model.load import LoadedModel
+from lattice_core.layers.hessian import HessianAccumulator
+
+
+class CalibrationCancelled(Exception):
+    """Raised by `collect_hessians` when its `cancel` says so; nothing is returned."""
+
+
+class _EnoughSeen(Exception):
+    """Ends a forward pass once every wanted layer has seen its inputs."""
+
+
+def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+    """The linear layers of a model's blocks by name, in the order of the forward pass.
+
+    For each block of a Llama-like model: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj,
+    down_proj. The output embedding is not among them; it stays as it is.
+    """
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module is not head
+    }
+
+
+def collect_hessians(
+    loaded: LoadedModel,
+    tokens: Tensor,
+    *,
+    layers: Sequence[str],
+    window: int = 1024,
+    progress: Callable[[int, int], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> dict[str, Tensor]:
+    """The raw Hessians ``XᵀX`` of linear layers, from one forward pass over the tokens.
+
+    The pass of each window ends as soon as the last wanted layer has its inputs, so early blocks
+    cost little. Layers that read the same tensor (q, k and v; gate and up) share one Hessian.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    tokens : (n,) int64 tensor
+        As `tokenize` gives them.
+    layers : sequence of str
+        Keys of `linear_layers`.
+    window : int
+        Tokens that see one another; the last window may be shorter. Nothing is seen across windows.
+    progress : callable, optional
+        Called after each window with the tokens done and the tokens in all.
+    cancel : callable, optional
+        Asked before each window.
+
+    Returns
+    -------
+    dict of (c, c) float64 tensors
+        In the order of `layers`; entries that share an input are the same tensor.
+
+    Raises
+    ------
+    CalibrationCancelled
+        If `cancel` returned true.
+    ValueError
+        For an unknown layer, tokens that are not a vector, a window that does not fit the model, or
+        inputs that are NaN or infinite (the message names the layer).
+    """
+    known = linear_layers(loaded.model)
+    unknown = [name for name in layers if name not in known]
+    if unknown or not layers:
+        raise ValueError(
+            f"layers is {list(layers)}; names such as {next(iter(known))!r} were wanted"
+            + (f" ({unknown[0]!r} is not in the model)." if unknown else ".")
+        )
+    if tokens.ndim != 1 or not len(tokens):
+        raise ValueError(f"tokens has shape {tuple(tokens.shape)}; one vector of ids was wanted.")
+    longest = getattr(loaded.model.config, "max_position_embeddings", None)
+    if window < 1 or (longest and window > longest):
+        raise ValueError(f"window is {window}; 1 … {longest or 'any'} tokens were wanted.")
+
+    watch = _InputWatch({name: known[name] for name in layers})
+    device = next(loaded.model.parameters()).device
+    try:
+        done = 0
+        for piece in tokens.split(window):
+            if cancel is not None and cancel():
+                raise CalibrationCancelled(f"stopped after {done:,} of {len(tokens):,} tokens")
+            watch.run(loaded.model, piece.to(device)[None])
+            done += len(piece)
+            if progress is not None:
+                progress(done, len(tokens))
+    finally:
+        watch.remove()
+    return watch.hessians()
+
+
+class _InputWatch:
+    """Hooks that add each wanted layer's inputs to its accumulator, once per distinct tensor."""
+
+    def __init__(self, layers: dict[str, nn.Linear]) -> None:
+        self._accumulators: dict[str, HessianAccumulator] = {}
+        self._leader: dict[str, str] = {}  # layer -> the first layer that reads the same tensor
+        self._seen: dict[str, Tensor] = {}  # this window's tensors, by leader
+        self._waiting: set[str] = set()
+        self._layers = layers
+        self._handles = [
+            module.register_forward_pre_hook(self._hook(name)) for name, module in layers.items()
+        ]
+
+    def run(self, model: nn.Module, token_ids: Tensor) -> None:
+        """One window, (1, tokens), through the model as far as needed."""
+        self._waiting = set(self._layers)
+        try:
+            with torch.inference_mode():
+                model(token_ids, use_cache=False)
+        except _EnoughSeen:
+            pass
+        finally:
+            self._seen.clear()
+        if self._waiting:
+            raise ValueError(f"{sorted(self._waiting)} took no part in the forward pass.")
+
+    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self._look(name, inputs[0])
+
+        return look
+
+    def _look(self, name: str, inputs: Tensor) -> None:
+        leader = next((key for key, tensor in self._seen.items() if tensor is inputs), name)
+        self._leader[name] = leader
+        if leader == name:
+            self._seen[name] = inputs
+            if name not in self._accumulators:
+                self._accumulators[name] = HessianAccumulator(
+                    self._layers[name].in_features, name=name, device=inputs.device
+                )
+            self._accumulators[name].add(inputs)
+        self._waiting.discard(name)
+        if not self._waiting:
+            raise _EnoughSeen
+
+    def hessians(self) -> dict[str, Tensor]:
+        """The sums, by layer; layers that read the same tensor get the same one."""
+        sums = {name: watched.hessian for name, watched in self._accumulators.items()}
+        return {name: sums[self._leader[name]] for name in self._layers}
+
+    def remove(self) -> None:
+        """Take the hooks off the model."""
+        for handle in self._handles:
+            handle.remove()

@@ -1,0 +1,122 @@
+"""Text for calibration and evaluation: Python's own documentation, or a file of the user's."""
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from lattice_core.language_model.load import LoadedModel
+
+Part = Literal["calibration", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text and where it is from.
+
+    Attributes
+    ----------
+    content : str
+    source : str
+        For people to read; the embedded text names the Python version, for it differs by version.
+    """
+
+    content: str
+    source: str
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content in UTF-8, as hexadecimal digits."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+def embedded_text(part: Part) -> Text:
+    """A part of ``pydoc_data.topics``, the documentation that comes with every CPython.
+
+    Of the topics in alphabetical order, each third is for evaluation and the others for
+    calibration. Topics repeat one another: each paragraph is kept once, where calibration has it
+    first, so the two parts have no paragraph in common. About 61k and 34k tokens of SmolLM2.
+
+    Parameters
+    ----------
+    part : {"calibration", "evaluation"}
+    """
+    from pydoc_data.topics import topics
+
+    names = sorted(topics)
+    members = {
+        "calibration": [name for i, name in enumerate(names) if i % 3 != 2],
+        "evaluation": names[2::3],
+    }
+    if part not in members:
+        raise ValueError(f"part is {part!r}; 'calibration' or 'evaluation' was wanted.")
+    paragraphs = {
+        key: dict.fromkeys("\n\n".join(topics[name] for name in value).split("\n\n"))
+        for key, value in members.items()
+    }
+    for shared in paragraphs["evaluation"].keys() & paragraphs["calibration"].keys():
+        del paragraphs["evaluation"][shared]
+    return Text(
+        content="\n\n".join(paragraphs[part]),
+        source=f"Python {platform.python_version()} documentation (pydoc_data.topics), {part} part",
+    )
+
+
+def read_text(path: str | Path) -> Text:
+    """A text file in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it is empty, or it is no text.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ValueError(f"there is no text file {file}.")
+    data = file.read_bytes()
+    try:
+        content = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8, or choose a text file."
+        ) from error
+    if "\0" in content:
+        raise ValueError(f"{file} holds NUL characters; it is a binary file or UTF-16, not UTF-8.")
+    if not content.strip():
+        raise ValueError(f"{file} is empty; a text of some thousand words was wanted.")
+    return Text(content, str(file))
+
+
+def tokenize(loaded: "LoadedModel", text: Text, token_count: int | None = None) -> Tensor:
+    """The first tokens of a text.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    text : Text
+    token_count : int, optional
+        How many; ``None`` is all of them.
+
+    Returns
+    -------
+    (token_count,) int64 tensor
+
+    Raises
+    ------
+    ValueError
+        If the text has fewer tokens than asked for.
+    """
+    if token_count is not None and token_count < 1:
+        raise ValueError(f"token_count is {token_count}; at least 1 was wanted.")
+    ids = loaded.tokenizer(text.content, verbose=False)["input_ids"]
+    if len(ids) < (token_count or 1):
+        raise ValueError(
+            f"{text.source} has {len(ids):,} tokens; {token_count or 1:,} were wanted. "
+            "Ask for fewer, or pass a longer text."
+        )
+    return torch.tensor(ids[:token_count], dtype=torch.int64)

@@ -1,0 +1,283 @@
+"""The laws as live checks: both sides in numbers, computed on the problem at hand.
+
+Numbers L1, L2, … are the project's own; each statement names its source. [C] is Chen et al.,
+arXiv:2507.18553v4; [B] is Birnick, arXiv:2508.01077v2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lattice_core.bounds import absolute_bound, bound_floor, pivots
+from lattice_core.gptq import obq_costs
+from lattice_core.inputs import FloatArray
+from lattice_core.lattice import Lattice
+from lattice_core.nearest_plane import nearest_plane
+from lattice_core.orders import ORDERS, resolve_order
+from lattice_core.problem import Problem
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class LawCheck:
+    """One law, checked on one problem.
+
+    Attributes
+    ----------
+    number : str
+        ``"L4"``; the statement's name in tests and pages.
+    title, statement, source : str
+        Statement in Markdown with LaTeX between dollar signs.
+    left, right : float or array
+        Both sides as computed.
+    left_name, right_name : str
+        What they are.
+    relation : str
+        ``"="`` or ``"≤"``.
+    holds : bool
+        Whether the relation holds to rounding error, ``1e-9`` relative.
+    void : str
+        Why the law says nothing here; empty where it applies.
+    """
+
+    number: str
+    title: str
+    statement: str
+    source: str
+    left_name: str
+    left: float | FloatArray
+    relation: str
+    right_name: str
+    right: float | FloatArray
+    holds: bool
+    void: str = ""
+
+
+def factor_does_not_matter(problem: Problem, seed: int = 0) -> LawCheck:
+    """L1: a rotated factor 𝒳 gives the same codes and the same loss."""
+    rng = np.random.default_rng(seed)
+    rotation = np.linalg.qr(rng.standard_normal((problem.size, problem.size)))[0]
+    turned = nearest_plane(
+        Lattice(rotation @ problem.lattice.basis),
+        rotation @ problem.target,
+        problem.order_indices,
+        problem.grid,
+    )
+    left = np.append(problem.babai.codes, problem.babai.squared_distance)
+    right = np.append(turned.codes, turned.squared_distance)
+    return LawCheck(
+        "L1",
+        "Only the Hessian matters",
+        r"Any factor $\mathcal X$ with $\mathcal X^\top \mathcal X = H$ gives the same codes and "
+        "the same loss. Here the whole picture is turned by a random rotation.",
+        "[C] Theorem 1",
+        "codes and loss, this factor",
+        left,
+        "=",
+        "codes and loss, rotated factor",
+        right,
+        _equal(left, right),
+    )
+
+
+def propagation_is_projection(problem: Problem, step: int) -> LawCheck:
+    """L2 at one step: GPTQ's moved weights are the projection of the target on the plane."""
+    step = min(max(step, 1), problem.size)
+    trace = problem.gptq
+    chosen = trace.order[:step]
+    free = trace.order[step:]
+    basis = problem.lattice.basis
+    origin = basis[:, chosen] @ trace.codes[chosen]
+    before = problem.lattice.point(trace.coordinates_after(step - 1))
+    inside = np.linalg.lstsq(basis[:, free], before - origin, rcond=None)[0]
+    projection = origin + basis[:, free] @ inside
+    moved = problem.lattice.point(trace.steps[step - 1].coordinates)
+    return LawCheck(
+        "L2",
+        "Propagating the error is projecting the target",
+        "GPTQ subtracts a multiple of the rounding error from the weights that remain. "
+        "The moved weights, seen in the lattice, are the orthogonal projection of the target on "
+        f"the plane chosen in step {step}.",
+        "[C] Theorem 2",
+        "target moved by GPTQ",
+        moved,
+        "=",
+        "target projected on the plane",
+        projection,
+        _equal(moved, projection),
+    )
+
+
+def obq_takes_the_nearest_plane(problem: Problem, step: int) -> LawCheck:
+    """L3 at one step: OBQ's cheapest weight has the nearest admissible hyperplane."""
+    step = min(max(step, 1), problem.size)
+    trace = problem.gptq
+    free = np.sort(trace.order[step - 1 :])
+    coordinates = trace.coordinates_after(step - 1)
+    moved = coordinates * np.array(problem.scales)
+    costs = obq_costs(problem.damped_hessian, moved, np.array(problem.scales), free, problem.grid)
+    distances = np.array([_plane_distance(problem, coordinates, free, int(j)) for j in free])
+    return LawCheck(
+        "L3",
+        "OBQ chooses the nearest of all planes",
+        r"OBQ rounds the weight with the least $(q_j - w_j)^2 / (H_{JJ}^{-1})_{jj}$. That is the "
+        "squared distance from the target to the nearest plane of that weight. "
+        f"Weights still free before step {step}: {', '.join(f'$w_{j + 1}$' for j in free)}.",
+        "[C] Corollary 3",
+        "OBQ's cost of each free weight",
+        costs,
+        "=",
+        "squared distance to its nearest plane",
+        distances**2,
+        _equal(costs, distances**2),
+    )
+
+
+def gptq_is_babai(problem: Problem) -> LawCheck:
+    """L4: the same centres, step by step."""
+    left, right = problem.gptq.centers, problem.babai.centers
+    same_codes = bool((problem.gptq.codes == problem.babai.codes).all())
+    return LawCheck(
+        "L4",
+        "GPTQ is Babai's nearest plane",
+        "In the same order both algorithms round the same centres to the same codes. "
+        "Neither program calls the other: one uses the inverse Hessian, the other a picture.",
+        "[C] Theorem 4; [B] Theorem 2.1",
+        "centres of GPTQ, step by step",
+        left,
+        "=",
+        "centres of Babai",
+        right,
+        _equal(left, right) and same_codes,
+    )
+
+
+def nothing_to_gain_by_composing(problem: Problem, step: int) -> LawCheck:
+    """L5 at one step: Babai started again from the moved target finds the same later centres."""
+    step = min(max(step, 0), problem.size - 1)
+    moved = problem.lattice.point(problem.gptq.coordinates_after(step))
+    again = nearest_plane(problem.lattice, moved, problem.order_indices, problem.grid)
+    left, right = problem.babai.centers[step:], again.centers[step:]
+    return LawCheck(
+        "L5",
+        "Nothing to gain by composing the two",
+        f"Take the target as GPTQ has moved it after step {step}, and run Babai on that. "
+        "The centres still to come do not change.",
+        "[C] Appendix C.4",
+        "later centres, original target",
+        left,
+        "=",
+        "later centres, moved target",
+        right,
+        _equal(left, right),
+    )
+
+
+def loss_is_bounded(problem: Problem) -> LawCheck:
+    """L6, and L9 where it is void: loss ≤ ¼ Σ D_j s_j²."""
+    bound = absolute_bound(problem.damped_hessian, problem.scales, problem.order_indices)
+    loss = problem.gptq.squared_distance
+    clipped = sum(step.clipped for step in problem.gptq.steps)
+    return LawCheck(
+        "L6",
+        "The loss has a bound",
+        r"Without clipping the damped loss is at most $\frac14 \sum_j D_j s_j^2$: "
+        "the error stays inside a box with edges $s_j\\sqrt{D_j}$, and the corner is the worst case.",
+        "[C] Theorem 5; [B]",
+        "loss",
+        loss,
+        "≤",
+        "bound",
+        bound,
+        loss <= bound * (1 + TOLERANCE),
+        void=f"{clipped} of {problem.size} codes are clipped (law L9)." if clipped else "",
+    )
+
+
+def squares_add_up(problem: Problem) -> LawCheck:
+    """The legs of the projection path are orthogonal: their squares sum to the loss."""
+    legs = float(sum(step.plane_distance**2 for step in problem.babai.steps))
+    error = problem.babai.codes * np.array(problem.scales) - np.array(problem.weights)
+    loss = float(error @ problem.damped_hessian @ error)
+    return LawCheck(
+        "L2",
+        "The squares of the legs add up to the loss",
+        "Each step moves the target at right angles to all later steps. So Pythagoras holds: the "
+        r"squared legs sum to $(q-w)^\top H (q-w)$.",
+        "[C] Theorem 2",
+        "sum of the squared legs",
+        legs,
+        "=",
+        "loss from the weights",
+        loss,
+        _equal(legs, loss),
+    )
+
+
+def determinant_is_order_free(problem: Problem) -> LawCheck:
+    """L10: the product of the pivots is det H for every order."""
+    left = np.array(
+        [np.prod(pivots(problem.damped_hessian, order)) for order in _all_orders(problem)]
+    )
+    right = float(np.linalg.det(problem.damped_hessian))
+    return LawCheck(
+        "L10",
+        "The volume of the box does not depend on the order",
+        r"Every order has the same product of pivots, $\prod_j D_j = \det H$. "
+        "An order can only share the lengths out more evenly.",
+        "determinant of a triangular factor",
+        "product of pivots, " + ", ".join(ORDERS),
+        left,
+        "=",
+        "det H",
+        right,
+        _equal(left, np.full(len(left), right)),
+    )
+
+
+def no_order_beats_the_floor(problem: Problem) -> LawCheck:
+    """L10: the arithmetic-geometric floor under the bound of every order."""
+    floor = bound_floor(problem.damped_hessian, problem.scales)
+    best = min(
+        absolute_bound(problem.damped_hessian, problem.scales, order)
+        for order in _all_orders(problem)
+    )
+    return LawCheck(
+        "L10",
+        "No order goes below the floor",
+        r"With a given product the sum is least when all $D_j s_j^2$ are equal: "
+        r"$\sum_j D_j s_j^2 \ge c\,(\prod_j D_j s_j^2)^{1/c}$.",
+        "arithmetic and geometric mean",
+        "floor of the bound",
+        floor,
+        "≤",
+        "best bound of the four orders",
+        best,
+        floor <= best * (1 + TOLERANCE),
+    )
+
+
+def _plane_distance(problem: Problem, coordinates: ArrayLike, free: ArrayLike, index: int) -> float:
+    """Distance from the point to the nearest admissible hyperplane of one free coordinate.
+
+    Measured in the picture: round that coordinate first, the other free ones are the plane.
+    """
+    others = [int(j) for j in np.asarray(free) if j != index]
+    trace_order = np.array([j for j in range(problem.size) if j not in (index, *others)])
+    order = np.concatenate([trace_order, [index], others]).astype(np.int64)
+    point = problem.lattice.point(coordinates)
+    trace = nearest_plane(problem.lattice, point, order, problem.grid)
+    return trace.steps[len(trace_order)].plane_distance
+
+
+def _all_orders(problem: Problem) -> list[np.ndarray]:
+    return [resolve_order(name, problem.damped_hessian) for name in ORDERS]
+
+
+def _equal(left: ArrayLike, right: ArrayLike) -> bool:
+    """Equal to 1e-9 of the larger side (a check on screen; the tests compare on their own)."""
+    a, b = np.atleast_1d(left), np.atleast_1d(right)
+    size = max(float(np.abs(a).max(initial=0.0)), float(np.abs(b).max(initial=0.0)), 1e-300)
+    return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * size)

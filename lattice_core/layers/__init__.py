@@ -1,0 +1,26 @@
+"""Whole layers in torch, float64, on the CPU or a CUDA device.
+
+Conventions as in `lattice_core`: weights (r, c), raw Hessians ``XᵀX`` (c, c), ``order[0]`` first.
+
+Map
+---
+`hessian` gathers ``XᵀX`` · `scales` grid spacings by row and group · `solver` the blocked nearest plane ·
+`quantize_layer` the entry · `layer_problem` what a method starts from · `methods` one file each ·
+`quantized_layer` the result and its losses.
+"""
+
+from lattice_core.layers.hessian import HessianAccumulator, damp
+from lattice_core.layers.quantize_layer import quantize_layer
+from lattice_core.layers.quantized_layer import QuantizedLayer
+from lattice_core.layers.scales import expand_scales, weight_scales
+from lattice_core.layers.solver import nearest_plane_codes
+
+__all__ = [
+    "HessianAccumulator",
+    "QuantizedLayer",
+    "damp",
+    "expand_scales",
+    "nearest_plane_codes",
+    "quantize_layer",
+    "weight_scales",
+]

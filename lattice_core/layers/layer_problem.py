@@ -1,0 +1,96 @@
+"""What every method starts from: one layer, its Hessians, the order, and how to quantize it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from lattice_core.integer_grid import IntegerGrid
+from lattice_core.layers.hessian import damp
+from lattice_core.layers.scales import ScaleRule, expand_scales, weight_scales
+from lattice_core.layers.solver import PivotFactor, dead_inputs, factorize
+from lattice_core.orders import ORDERS
+
+Overflow = Literal["clip", "keep"]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerProblem:
+    """A checked request to quantize one layer, in float64.
+
+    Attributes
+    ----------
+    weight : (r, c) tensor
+    hessian : (c, c) tensor
+        Raw ``XᵀX``.
+    factor : PivotFactor
+        Of the damped Hessian, in the resolved order.
+    damping : float
+    bits : int
+    group_size : int or None
+        ``None`` is one scale a row.
+    scale_rule : {"absmax", "mse"}
+    overflow : {"clip", "keep"}
+    """
+
+    weight: Tensor
+    hessian: Tensor
+    factor: PivotFactor
+    damping: float
+    bits: int
+    group_size: int | None
+    scale_rule: ScaleRule
+    overflow: Overflow
+
+    @cached_property
+    def damped_hessian(self) -> Tensor:
+        """``H + λ̄I``, (c, c)."""
+        return damp(self.hessian, self.damping)
+
+    @property
+    def grid(self) -> IntegerGrid | None:
+        """Where codes are clipped, or ``None`` when those that overflow are kept."""
+        return IntegerGrid(self.bits) if self.overflow == "clip" else None
+
+    @cached_property
+    def scales(self) -> Tensor:
+        """(r, c), from the unmodified weights and the grid of `bits` bits, kept or clipped."""
+        compact = weight_scales(
+            self.weight,
+            bits=self.bits,
+            rule=self.scale_rule,
+            granularity="row" if self.group_size is None else "group",
+            group_size=self.group_size or 1,
+        )
+        columns = self.weight.shape[1]
+        return expand_scales(compact, group_size=self.group_size or columns, columns=columns)
+
+
+def resolve_layer_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor) -> ArrayLike | Tensor:
+    """A name resolved on the damped Hessian; an index array as it came.
+
+    A dead input may stand anywhere, for no error passes from or to it; to the rules that compare
+    pivots it is shown as the least input that is not dead.
+    """
+    if not isinstance(order, str):
+        return order
+    if order not in ORDERS:
+        raise ValueError(
+            f"order is {order!r}; one of {', '.join(ORDERS)}, or an index array, was wanted."
+        )
+    matrix = damped_hessian.cpu().numpy().copy()
+    dead = dead_inputs(damped_hessian).cpu().numpy()
+    if dead.any():
+        np.fill_diagonal(matrix, np.where(dead, np.diag(matrix)[~dead].min(), np.diag(matrix)))
+    return ORDERS[order](matrix)
+
+
+def factorize_in_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor) -> PivotFactor:
+    """The factor in the order that a name or an index array stands for."""
+    if isinstance(order, str):
+        factorize(damped_hessian)  # the greedy rule divides by pivots, so they must be positive
+    return factorize(damped_hessian, torch.as_tensor(resolve_layer_order(order, damped_hessian)))

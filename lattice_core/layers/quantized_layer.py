@@ -1,0 +1,151 @@
+"""The result of quantizing a layer, and how good it is."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lattice_core.layers.layer_problem import LayerProblem
+from lattice_core.layers.scales import SCALE_BITS
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedLayer:
+    """A layer as integer codes, scales and outliers: ``W ≈ scales · codes + outliers``.
+
+    Losses are sums over the rows; the damped ones count ``H + λ̄I``, the undamped ones ``H``, and
+    undamped ≤ damped ≤ bound (where nothing is clipped).
+
+    Attributes
+    ----------
+    codes : (r, c) int64 tensor
+        Columns in input order, whatever the quantization order.
+    scales : (r, c) float64 tensor
+        One per weight; within a row and group all are equal. `group_scales` has each once.
+    outliers : (r, c) sparse float64 tensor
+        Weights kept aside; the code at their position is 0. Empty for rtn and gptq.
+    order : (c,) int64 tensor
+        ``order[0]`` was quantized first. Round-to-nearest gives the same codes in any order.
+    method : str
+        A key of ``lattice_core.layers.methods.METHODS``.
+    bits_per_weight : float
+        Stored size over r·c: codes of fixed width, and 16 bits for each scale.
+    group_size : int or None
+        Input columns that share a scale; ``None`` is one scale a row.
+    pivots : (c,) float64 tensor
+        D of the damped Hessian in this order, by input column.
+    row_losses, row_undamped_losses : (r,) float64 tensor
+        ``(q − w)ᵀ(H + λ̄I)(q − w)`` and ``(q − w)ᵀH(q − w)``.
+    row_energies : (r,) float64 tensor
+        ``wᵀHw``, the undamped loss of leaving the row out.
+    row_bounds : (r,) float64 tensor
+        What each row's damped loss cannot exceed if none of its codes is clipped: ``¼ Σ D_j s_j²``
+        for the nearest plane (law L6), ``¼ Σ_ij |H_ij| s_i s_j`` for round-to-nearest.
+    row_clipped : (r,) float64 tensor
+        Fraction of each row's codes that are clipped, ``|center − code| > ½``. Where it is not 0
+        the row's bound says nothing (law L9).
+    """
+
+    codes: Tensor
+    scales: Tensor
+    outliers: Tensor
+    order: Tensor
+    method: str
+    bits_per_weight: float
+    group_size: int | None
+    pivots: Tensor
+    row_losses: Tensor
+    row_undamped_losses: Tensor
+    row_energies: Tensor
+    row_bounds: Tensor
+    row_clipped: Tensor
+
+    @property
+    def loss(self) -> float:
+        """The damped loss."""
+        return self.row_losses.sum().item()
+
+    @property
+    def undamped_loss(self) -> float:
+        """``‖X(Q − W)ᵀ‖²``."""
+        return self.row_undamped_losses.sum().item()
+
+    @property
+    def relative_loss(self) -> float:
+        """The damped loss over ``Σ wᵀHw`` with the raw Hessian; 0 for an all-zero layer."""
+        energy = self.row_energies.sum().item()
+        return self.loss / energy if energy > 0 else 0.0
+
+    @property
+    def bound(self) -> float:
+        """What the damped loss cannot exceed if `clipped_fraction` is 0; void otherwise."""
+        return self.row_bounds.sum().item()
+
+    @property
+    def clipped_fraction(self) -> float:
+        """Of all codes, those that the grid kept from the nearest integer."""
+        return self.row_clipped.mean().item()
+
+    @property
+    def group_scales(self) -> Tensor:
+        """Each scale once, (r, groups); (r, 1) when there is one a row."""
+        return self.scales[:, :: self.group_size or self.scales.shape[1]]
+
+    def dequantize(self) -> Tensor:
+        """``scales · codes + outliers``, (r, c) float64."""
+        return dequantize(self.codes, self.scales, self.outliers)
+
+
+def dequantize(codes: Tensor, scales: Tensor, outliers: Tensor) -> Tensor:
+    """``scales · codes + outliers``, (r, c)."""
+    return scales * codes + outliers.to_dense()
+
+
+def measure(
+    problem: LayerProblem,
+    *,
+    method: str,
+    codes: Tensor,
+    scales: Tensor,
+    outliers: Tensor,
+    bits_per_weight: float,
+    row_bounds: Tensor,
+    row_clipped: Tensor,
+) -> QuantizedLayer:
+    """What a method chose, with its losses counted anew from the weights, not from the steps."""
+    error = dequantize(codes, scales, outliers) - problem.weight
+    undamped = torch.linalg.vecdot(error @ problem.hessian, error).clamp(min=0)
+    ridge = problem.damping * problem.hessian.diagonal().mean()
+    return QuantizedLayer(
+        codes=codes,
+        scales=scales,
+        outliers=outliers,
+        order=problem.factor.order,
+        method=method,
+        bits_per_weight=bits_per_weight,
+        group_size=problem.group_size,
+        pivots=problem.factor.pivots,
+        row_losses=undamped + ridge * torch.linalg.vecdot(error, error),
+        row_undamped_losses=undamped,
+        row_energies=torch.linalg.vecdot(problem.weight @ problem.hessian, problem.weight),
+        row_bounds=row_bounds,
+        row_clipped=row_clipped,
+    )
+
+
+def no_outliers(weight: Tensor) -> Tensor:
+    """An empty sparse tensor of the weight's shape, dtype and device."""
+    return torch.sparse_coo_tensor(size=weight.shape, dtype=weight.dtype, device=weight.device)
+
+
+def grouped_bits_per_weight(problem: LayerProblem, codes: Tensor) -> float:
+    """Codes of one width and 16-bit scales, over the number of weights.
+
+    The width is the problem's `bits`. Codes that were kept beyond the grid do not fit: then it is
+    the width of the widest code in the layer, b with ``−2^(b−1) ≤ code ≤ 2^(b−1) − 1``.
+    """
+    low, high = codes.min().item(), codes.max().item()
+    width = max(problem.bits, 1 + max(int(high), -int(low) - 1).bit_length())
+    rows, columns = codes.shape
+    groups = -(-columns // (problem.group_size or columns))
+    return width + SCALE_BITS * groups / columns

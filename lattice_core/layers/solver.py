@@ -1,0 +1,258 @@
+"""Nearest plane for all rows of a layer at once.
+
+In pivot order p = order[::-1], with ``H[p][:, p] = RᵀR`` and ``U = R / diag(R)`` row by row (unit
+upper triangular), Babai's algorithm is, for j = c−1, …, 0 and with e_k = w_k − q_k::
+
+    center_j = (w_j + Σ_{k>j} U_jk e_k) / s_j       z_j = round(center_j)       q_j = s_j z_j
+
+and step j adds ``D_j s_j² (center_j − z_j)²`` to the damped loss, ``D_j = R_jj²``. No inverse of the
+Hessian is needed, and the codes are GPTQ's (law L4; [C] Chen et al., arXiv:2507.18553v4, Theorem 4).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from lattice_core.inputs import as_order
+from lattice_core.integer_grid import IntegerGrid
+from lattice_core.layers.hessian import require_finite_hessian
+from lattice_core.layers.scales import require_finite_weight
+
+# Columns per matrix product. Inside a block each step is a matrix-vector product.
+BLOCK = 48
+# A pivot below this multiple of c · 2⁻⁵² · H_jj consists of rounding errors alone.
+PIVOT_NOISE = 10
+
+
+@dataclass(frozen=True, eq=False)
+class PivotFactor:
+    """``H[p][:, p] = Uᵀ diag(D) U`` for the pivot order ``p = order[::-1]``.
+
+    Attributes
+    ----------
+    order : (c,) int64 tensor
+        Quantization order; ``order[0]`` is first.
+    unit_upper : (c, c) float64 tensor
+        U, rows and columns in pivot order.
+    pivots : (c,) float64 tensor
+        D, by **input column**. 0 for a dead input.
+    """
+
+    order: Tensor
+    unit_upper: Tensor
+    pivots: Tensor
+
+    def row_bounds(self, scales: Tensor) -> Tensor:
+        """``¼ Σ_j D_j s_j²`` of each row, (r,): the damped loss is at most this (law L6).
+
+        It holds where no code of the row is clipped.
+
+        Parameters
+        ----------
+        scales : (r, c) tensor
+        """
+        return scales.square() @ self.pivots / 4
+
+
+@dataclass(frozen=True, eq=False)
+class Rounding:
+    """Codes, and how far each was from its centre.
+
+    Attributes
+    ----------
+    codes : (r, c) int64 tensor
+    offsets : (r, c) tensor
+        ``center − code``, in units of the scale. Beyond ±½ the code was clipped.
+    """
+
+    codes: Tensor
+    offsets: Tensor
+
+    @property
+    def clipped(self) -> Tensor:
+        """(r, c) bool: where the grid kept the code from the nearest integer (law L9)."""
+        return self.offsets.abs() > 0.5 + 1e-9
+
+
+def nearest_plane_codes(
+    weight: Tensor,
+    damped_hessian: Tensor,
+    scales: Tensor | float,
+    order: ArrayLike | Tensor | None = None,
+    grid: IntegerGrid | None = None,
+) -> Tensor:
+    """Babai's nearest plane for every row of a layer: GPTQ's codes.
+
+    Parameters
+    ----------
+    weight : (r, c) tensor
+        Float64, or float32 for a recursion in float32 (the factorization is float64 always). On the
+        CPU or a CUDA device; the result lies there too.
+    damped_hessian : (c, c) tensor
+        ``XᵀX + λ̄I``, symmetric positive definite but for dead inputs: a column that is all zero
+        takes no part, and its weights are rounded to nearest.
+    scales : tensor broadcastable to (r, c), or float
+        Positive grid spacings.
+    order : (c,) int array, optional
+        A permutation; ``order[0]`` is quantized first. ``None`` is back to front.
+    grid : IntegerGrid, optional
+        Admissible codes; ``None`` is no clipping.
+
+    Returns
+    -------
+    (r, c) int64 tensor
+        Codes, columns in input order.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a number is NaN or infinite, a scale is not positive, the order is no
+        permutation, or the damped Hessian is not positive definite (the message names the cause
+        and the damping that would do).
+
+    Examples
+    --------
+    >>> hessian = torch.tensor([[1.0, 0.6], [0.6, 1.0]], dtype=torch.float64)
+    >>> nearest_plane_codes(torch.tensor([[0.65, 1.25]]), hessian, 1.0).tolist()
+    [[1, 1]]
+    """
+    require_finite_weight(weight)
+    spacings = broadcast_scales(scales, weight)
+    factor = factorize(damped_hessian.to(weight.device), order)
+    if weight.shape[1] != len(factor.order):
+        raise ValueError(
+            f"weight has {weight.shape[1]} columns and damped_hessian {len(factor.order)}; "
+            "both count the inputs of the layer."
+        )
+    return round_columns(weight, factor, spacings, grid).codes
+
+
+def factorize(damped_hessian: Tensor, order: ArrayLike | Tensor | None = None) -> PivotFactor:
+    """The pivots and the unit triangular factor of the permuted damped Hessian, in float64.
+
+    The arguments and errors are those of `nearest_plane_codes`.
+    """
+    _require_symmetric(damped_hessian)
+    matrix = damped_hessian.double()
+    c = len(matrix)
+    indices = order.cpu().numpy() if isinstance(order, Tensor) else order
+    order_tensor = torch.from_numpy(as_order(indices, c)).to(matrix.device)
+    dead = dead_inputs(matrix)
+    if dead.all():
+        raise ValueError(
+            "every input is dead (the Hessian's diagonal is 0), and damping is relative to the "
+            "diagonal: calibrate on text that reaches the layer."
+        )
+    pivot_order = order_tensor.flip(0)
+    live = torch.nonzero(~dead[pivot_order])[:, 0]  # positions in pivot order
+    columns = pivot_order[live]
+    upper, info = torch.linalg.cholesky_ex(matrix[columns[:, None], columns], upper=True)
+    diagonal = upper.diagonal()
+    noise = PIVOT_NOISE * c * torch.finfo(torch.float64).eps * matrix.diagonal()[columns]
+    if info.item() or (diagonal.square() <= noise).any():
+        raise ValueError(_why_not_positive_definite(matrix))
+    pivots = matrix.new_zeros(c)
+    pivots[columns] = diagonal.square()
+    unit_upper = upper / diagonal[:, None]
+    if len(live) < c:
+        spread = torch.eye(c, dtype=matrix.dtype, device=matrix.device)
+        spread[live[:, None], live] = unit_upper
+        unit_upper = spread
+    return PivotFactor(order_tensor, unit_upper, pivots)
+
+
+def round_columns(
+    weight: Tensor, factor: PivotFactor, scales: Tensor, grid: IntegerGrid | None
+) -> Rounding:
+    """The recursion of this module, in blocks of columns.
+
+    Parameters
+    ----------
+    weight, scales : (r, c) tensor
+        Of one dtype, which the recursion runs in; already checked.
+    factor : PivotFactor
+    grid : IntegerGrid or None
+    """
+    pivot_order = factor.order.flip(0)
+    unit_upper = factor.unit_upper.to(weight.dtype)
+    # Transposed, so that a step reads and writes whole rows of memory: (c, r), in pivot order.
+    targets = weight.T[pivot_order]
+    spacings = scales.T[pivot_order]
+    errors = torch.empty_like(targets)  # w − q, of which the later steps (smaller j) want sums
+    codes = torch.empty_like(targets)
+    offsets = torch.empty_like(targets)
+    c = len(targets)
+    for high in range(c, 0, -BLOCK):
+        low = max(high - BLOCK, 0)
+        moved = torch.addmm(targets[low:high], unit_upper[low:high, high:], errors[high:])
+        for j in range(high - 1, low - 1, -1):
+            center = torch.addmv(moved[j - low], errors[j + 1 : high].T, unit_upper[j, j + 1 : high])
+            center /= spacings[j]
+            torch.round(center, out=codes[j])
+            if grid is not None:
+                codes[j].clamp_(grid.low, grid.high)
+            torch.sub(center, codes[j], out=offsets[j])
+            torch.addcmul(targets[j], spacings[j], codes[j], value=-1, out=errors[j])
+    columns = factor.order.flip(0).argsort()
+    return Rounding(codes[columns].T.long().contiguous(), offsets[columns].T.contiguous())
+
+
+def dead_inputs(hessian: Tensor) -> Tensor:
+    """(c,) bool: inputs that are zero in every token, so that their row of the Hessian is zero."""
+    return (hessian.diagonal() == 0) & (hessian == 0).all(dim=0)
+
+
+def broadcast_scales(scales: Tensor | float, weight: Tensor) -> Tensor:
+    """Checked scales as a (r, c) tensor of the weight's dtype and device."""
+    spacings = torch.as_tensor(scales, dtype=weight.dtype, device=weight.device)
+    try:
+        spacings = spacings.expand(weight.shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"scales has shape {tuple(spacings.shape)}; a shape that broadcasts to "
+            f"{tuple(weight.shape)} was wanted, such as (r, 1), (1, c) or (r, c)."
+        ) from error
+    wrong = ~(torch.isfinite(spacings) & (spacings > 0))
+    if wrong.any():
+        row, column = torch.nonzero(wrong)[0].tolist()
+        raise ValueError(
+            f"the scale of weight ({row}, {column}) is {spacings[row, column].item():g}; scales are "
+            "grid spacings and must be positive and finite. Use 1 for an all-zero group."
+        )
+    return spacings
+
+
+def _require_symmetric(damped_hessian: Tensor) -> None:
+    if damped_hessian.ndim != 2 or damped_hessian.shape[0] != damped_hessian.shape[1]:
+        raise ValueError(
+            f"the Hessian has shape {tuple(damped_hessian.shape)}; (c, c) was wanted."
+        )
+    require_finite_hessian(damped_hessian)
+    tolerance = 1e-8 if damped_hessian.dtype == torch.float64 else 1e-4
+    if (damped_hessian - damped_hessian.T).abs().max() > tolerance * damped_hessian.abs().max():
+        raise ValueError("the Hessian is not symmetric; pass XᵀX, or (H + Hᵀ) / 2.")
+
+
+def _why_not_positive_definite(matrix: Tensor) -> str:
+    eigenvalues = torch.linalg.eigvalsh(matrix)
+    mean_diagonal = matrix.diagonal().mean().item()
+    smallest = eigenvalues[0].item()
+    noise = len(matrix) * np.finfo(np.float64).eps * eigenvalues.abs().max()
+    rank = int((eigenvalues > noise).sum())
+    dead = int(dead_inputs(matrix).sum())
+    causes = [f"rank {rank} of {len(matrix)}: fewer tokens than inputs, or inputs that repeat others"]
+    if (eigenvalues < -noise).any():
+        causes.append("negative eigenvalues: it is no XᵀX")
+    if dead:
+        causes.append(f"{dead} dead inputs, which do no harm")
+    message = (
+        f"the damped Hessian is not positive definite (smallest eigenvalue {smallest:.3g}; "
+        f"{'; '.join(causes)}). "
+    )
+    if mean_diagonal <= 0:
+        return message + "Damping is relative to the diagonal and cannot help: pass XᵀX."
+    enough = max(0.01, -2 * smallest / mean_diagonal)
+    return message + f"Use damping={enough:.2g}, or add {enough:.2g} · mean(diag H) to the diagonal."

@@ -1,0 +1,169 @@
+"""Lesson: the lattice and the weights in lock-step; the same centres, codes and losses."""
+
+import streamlit as st
+
+from app import lesson, shared_problem
+from app.controls import Try, problem_controls, try_this, weight_inputs
+from app.downloads import downloads
+from app.figures.number_lines import lockstep_figure
+from app.figures.numbers import short, symbol
+from app.laws import laws_panel
+from app.quiz import predict
+from app.snippets import both_algorithms_snippet
+from app.step_tables import center_formula, lockstep_table, obq_table, propagation_formulas
+from app.stepper import stepper
+from lattice_core import PRESETS, Problem, laws, obq, random_problem
+
+HEIGHT = 480
+
+
+@st.fragment
+def page() -> None:
+    lesson.title(
+        "GPTQ is Babai", "Why do two algorithms, forty years apart, give the same integers?"
+    )
+    st.markdown(
+        "**Left, Babai (1986):** a target $y$ in a lattice moves to the nearest plane, then to the "
+        "nearest plane inside that one. **Right, GPTQ (2022):** a row of weights $w$; one is rounded "
+        "to its grid, and its error is pushed to the weights that remain, so that the layer's output "
+        "$Xw$ changes as little as possible. Step through both. Each push on the right is one move on the left."
+    )
+    if shared_problem.shows("controls"):
+        problem_controls(sizes=(2, 3))
+    problem, step = shared_problem.problem(), shared_problem.step()
+    figure = lockstep_figure(problem)
+    stepper(
+        figure,
+        key=f"lockstep_stepper_{problem.size}",
+        step=step,
+        on_step=shared_problem.go_to,
+        on_target=shared_problem.drag_target if problem.size == 2 else None,
+        height=HEIGHT,
+    )
+    if shared_problem.shows("controls"):
+        weight_inputs()
+    if shared_problem.shows("numbers"):
+        _numbers(problem, step)
+    if shared_problem.shows("quiz"):
+        _quiz(problem)
+    if shared_problem.shows("try"):
+        _try(problem)
+    if shared_problem.shows("laws"):
+        laws_panel(
+            [
+                laws.gptq_is_babai(problem),
+                laws.propagation_is_projection(problem, step),
+                laws.factor_does_not_matter(problem),
+                laws.obq_takes_the_nearest_plane(problem, step),
+                laws.nothing_to_gain_by_composing(problem, step),
+            ]
+        )
+    lesson.code(both_algorithms_snippet(problem))
+    lesson.sources(
+        {
+            "C": "Theorem 1 (the closest vector problem), 2 (projection), 4 (GPTQ is Babai), "
+            "Corollary 3 (OBQ), Appendix C.4 (composing).",
+            "B": "Theorem 2.1, found independently.",
+            "GPTQ": "Algorithm 1, as run on the right.",
+            "OBQ": "the greedy choice of the next weight.",
+            "Babai": "the algorithm on the left.",
+        }
+    )
+    if shared_problem.shows("downloads"):
+        downloads(figure, problem, "GPTQ is Babai")
+    shared_problem.mirror_in_url()
+
+
+def _numbers(problem: Problem, step: int) -> None:
+    st.subheader("Number by number", anchor="numbers")
+    lockstep_table(problem, step)
+    if not 1 <= step <= problem.size:
+        st.caption("Steps 1 to c show the formulas of both algorithms with their numbers.")
+        return
+    picture, algebra = st.columns(2, gap="large")
+    with picture:
+        st.markdown(f"**Babai, step {step}:** where the target stands between the planes.")
+        st.latex(center_formula(problem, step))
+        st.caption(
+            "$b^*$ is the part of the basis vector $b$ at right angles to the planes still to come."
+        )
+    with algebra:
+        st.markdown(f"**GPTQ, step {step}:** what is pushed to whom.")
+        formulas = propagation_formulas(problem, step)
+        for formula in formulas:
+            st.latex(formula)
+        if formulas:
+            st.caption("$J$: the weights not yet rounded, $j$ among them. $H$ is the damped Hessian.")
+        else:
+            st.caption("The last weight: nobody is left to take its error.")
+    with st.expander("Which weight would OBQ round now?", icon=":material/swap_vert:"):
+        st.markdown(
+            "OBQ, GPTQ's ancestor, has no fixed order. At each step it rounds the weight that costs "
+            "least. In the lattice that is the nearest of **all** planes, of whatever family (law L3)."
+        )
+        obq_table(problem, step)
+
+
+def _quiz(problem: Problem) -> None:
+    first = problem.gptq.steps[0]
+    last = problem.gptq.steps[-1]
+    start = problem.gptq.start[last.index]
+    moved = last.center - start
+    if abs(moved) < 1e-9:
+        answer = "It does not move"
+    else:
+        answer = "Up" if moved > 0 else "Down"
+    name = symbol("w", last.index)
+    predict(
+        f"Before the first step {name} stands at {short(start)} grid spacings. By the time it is "
+        f"rounded the errors of the others, first of {symbol('w', first.index)}, have been pushed to it. "
+        "Which way has it moved?",
+        ["Up", "Down", "It does not move"],
+        answer,
+        f"It arrives at {short(last.center)}, a move of {short(moved)}, and is rounded to {last.code}. "
+        "A weight whose input goes together with the others' makes up for their errors.",
+        key=f"lockstep_{hash(problem)}",
+    )
+
+
+def _try(problem: Problem) -> None:
+    st.subheader("Try this", anchor="try")
+    greedy = obq(problem.damped_hessian, problem.weights, problem.scales, problem.grid)
+    names = ", ".join(symbol("w", step.index) for step in greedy.steps)
+    try_this(
+        [
+            Try(
+                "Independent inputs",
+                "The inputs hardly go together, so hardly anything is pushed: plain rounding will do.",
+                PRESETS["nearly_orthogonal"].problem,
+                1,
+            ),
+            Try(
+                "A real layer",
+                "Two inputs of a real layer, with the numbers its text gave it.",
+                PRESETS["real_two_inputs"].problem,
+                1,
+            ),
+            Try(
+                "Three real inputs",
+                "One rounding error is shared between two weights.",
+                PRESETS["real_three_inputs"].problem,
+                1,
+            ),
+            Try(
+                "Three random inputs",
+                "Any problem will do: the difference column stays at rounding error.",
+                random_problem(3, 5),
+                1,
+            ),
+            Try(
+                "OBQ's own order",
+                f"Left to choose, OBQ would round {names} here. Compare with the order above, step by step.",
+                problem,
+                1,
+            ),
+        ]
+    )
+
+
+page()

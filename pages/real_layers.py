@@ -1,0 +1,3 @@
+"""Laboratory: being built."""
+import streamlit as st
+st.title("Real layers")
