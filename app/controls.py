@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import shared_problem
 from app.figures.numbers import symbol
-from lattice_core import ORDERS, PRESETS, Problem, random_problem
+from lattice_core import PRESETS, IntegerGrid, Problem, random_problem
 
 ORDER_TITLES = {
     "back_to_front": "Back to front (Babai's)",
@@ -19,7 +19,6 @@ ORDER_TITLES = {
     "act_order": "Act-order (largest diagonal first)",
     "min_pivot": "Min-pivot (smallest pivots last)",
 }
-_BITS = (None, 1, 2, 3, 4, 5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,12 @@ def problem_controls(sizes: Sequence[int]) -> None:
             st.selectbox,
             "Integer grid",
             "bits",
-            shown.bits,
-            lambda bits: shared_problem.change(bits=bits),
-            options=_BITS,
+            0 if shown.bits is None else shown.bits,
+            lambda bits: shared_problem.change(bits=bits or None),
+            options=range(9),
             format_func=_grid_title,
-            help="A b-bit grid has the codes −2^(b−1) … 2^(b−1)−1. Other codes are clipped to its ends.",
+            help="A b-bit grid has the codes −2^(b−1) … 2^(b−1)−1. "
+            "Other codes are clipped to its ends.",
         )
         if shown.name == "random":
             _bound(
@@ -156,10 +156,11 @@ def _title(choice: str) -> str:
     return PRESETS[kind].title if kind in PRESETS else "From a link"
 
 
-def _grid_title(bits: int | None) -> str:
-    if bits is None:
+def _grid_title(bits: int) -> str:
+    if bits == 0:
         return "All integers (no clipping)"
-    return f"{bits} bit{'s' if bits > 1 else ''}: −{2 ** (bits - 1)} … {2 ** (bits - 1) - 1}"
+    grid = IntegerGrid(bits)
+    return f"{bits} bit{'s' if bits > 1 else ''}: −{-grid.low} … {grid.high}"
 
 
 def _share() -> None:

@@ -12,8 +12,10 @@ from lattice_core.laws import LawCheck
 def laws_panel(checks: Sequence[LawCheck]) -> None:
     """Show laws as computed now on the problem at hand."""
     st.subheader("The laws, checked on this problem", anchor="laws")
-    for check in checks:
-        with st.container(border=True, key=f"law_{check.number}_{check.title}"):
+    columns = st.columns(2)
+    for place, check in enumerate(checks):
+        card = f"law_{check.number}_{check.title}"
+        with columns[place % 2], st.container(border=True, key=card):
             st.markdown(f"**{check.number}. {check.title}** {verdict(check)}")
             st.markdown(check.statement)
             st.markdown(

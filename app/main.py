@@ -1,5 +1,7 @@
 """The entry that ``streamlit run`` is given: page set-up, navigation, then the page itself."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from app.navigation import pages
@@ -7,10 +9,10 @@ from app.shared_problem import open_link
 
 st.set_page_config(
     page_title="Nearest Plane",
-    page_icon=":material/layers:",
+    page_icon=str(Path(__file__).with_name("icon.svg")),
     layout="wide",
     menu_items={"About": "**Nearest Plane**: GPTQ, run back to front, is Babai's nearest plane."},
 )
-page = st.navigation(pages(), position="sidebar")
+page = st.navigation(pages(), position="top")
 open_link()
 page.run()

@@ -10,35 +10,35 @@ from lattice_core import Problem, RoundingTrace, obq_costs
 def babai_table(problem: Problem, step: int) -> None:
     """Babai's steps so far, with the squared legs adding up."""
     trace = problem.babai
-    rows = ["| | coordinate | centre | code | distance | squared |", "|--:|:-:|--:|--:|--:|--:|"]
+    rows = ["| step | centre | code | distance | squared |", "|:--|--:|--:|--:|--:|"]
     for k, taken in enumerate(trace.steps, start=1):
         cells = ["…"] * 4
         if k <= step:
             code = short(taken.code) + (" (clipped)" if taken.clipped else "")
             cells = [short(taken.center), code, short(taken.plane_distance)]
             cells.append(short(taken.plane_distance**2))
-        row = f"| {k} | ${_tex('z', taken.index)}$ | {' | '.join(cells)} |"
+        row = f"| {k}: ${_tex('z', taken.index)}$ | {' | '.join(cells)} |"
         rows.append(_emphasised(row) if k == step else row)
     total = sum(s.plane_distance**2 for s in trace.steps[:step])
-    rows.append(f"| | | | | **sum** | **{short(total)}** |")
+    rows.append(f"| | | | **sum** | **{short(total)}** |")
     st.markdown("\n".join(rows))
 
 
 def lockstep_table(problem: Problem, step: int) -> None:
     """Centre, code and loss added, from both algorithms, and their difference."""
     rows = [
-        "| | weight | centre (Babai) | centre (GPTQ) | difference | code | adds to the loss |",
-        "|--:|:-:|--:|--:|--:|--:|--:|",
+        "| step | Babai's centre | GPTQ's centre | gap | code | adds to the loss |",
+        "|:--|--:|--:|--:|--:|--:|",
     ]
     pairs = zip(problem.babai.steps, problem.gptq.steps, strict=True)
     for k, (picture, algebra) in enumerate(pairs, start=1):
         cells = ["…"] * 5
         if k <= step:
             code = short(algebra.code) + (" (clipped)" if algebra.clipped else "")
-            difference = f"{abs(picture.center - algebra.center):.0e}"
+            difference = short(abs(picture.center - algebra.center))
             cells = [short(picture.center), short(algebra.center), difference, code]
             cells.append(short(algebra.plane_distance**2))
-        row = f"| {k} | ${_tex('w', algebra.index)}$ | {' | '.join(cells)} |"
+        row = f"| {k}: ${_tex('w', algebra.index)}$ | {' | '.join(cells)} |"
         rows.append(_emphasised(row) if k == step else row)
     st.markdown("\n".join(rows))
 
@@ -54,10 +54,10 @@ def center_formula(problem: Problem, step: int) -> str:
     along = float(directions[:, pivot] @ residual)
     j = taken.index + 1
     return (
-        rf"\zeta_{{{j}}} = \frac{{\langle b^*_{{{j}}},\, y - \sum_{{\text{{rounded}}}} z_k b_k \rangle}}"
+        rf"\begin{{aligned}} \zeta_{{{j}}} &= \frac{{\langle b^*_{{{j}}},\, r \rangle}}"
         rf"{{\langle b^*_{{{j}}}, b^*_{{{j}}} \rangle}} = "
-        rf"\frac{{{_number(along * length)}}}{{{_number(length**2)}}} = {_number(taken.center)}"
-        rf"\;\longrightarrow\; z_{{{j}}} = {taken.code}"
+        rf"\frac{{{_number(along * length)}}}{{{_number(length**2)}}} = {_number(taken.center)} \\"
+        rf"z_{{{j}}} &= {taken.code} \end{{aligned}}"
     )
 
 

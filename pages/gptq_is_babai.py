@@ -85,7 +85,8 @@ def _numbers(problem: Problem, step: int) -> None:
         st.markdown(f"**Babai, step {step}:** where the target stands between the planes.")
         st.latex(center_formula(problem, step))
         st.caption(
-            "$b^*$ is the part of the basis vector $b$ at right angles to the planes still to come."
+            "$b^*$: the part of $b$ at right angles to the planes. $r$: the target less the "
+            "multiples of basis vectors chosen so far."
         )
     with algebra:
         st.markdown(f"**GPTQ, step {step}:** what is pushed to whom.")
@@ -93,7 +94,9 @@ def _numbers(problem: Problem, step: int) -> None:
         for formula in formulas:
             st.latex(formula)
         if formulas:
-            st.caption("$J$: the weights not yet rounded, $j$ among them. $H$ is the damped Hessian.")
+            st.caption(
+                "$J$: the weights not yet rounded, $j$ among them. $H$ is the damped Hessian."
+            )
         else:
             st.caption("The last weight: nobody is left to take its error.")
     with st.expander("Which weight would OBQ round now?", icon=":material/swap_vert:"):

@@ -42,7 +42,11 @@ def page() -> None:
     with right:
         st.subheader("This machine", anchor="machine")
         for ability in abilities():
-            icon = ":material/check_circle:" if ability.present else ":material/radio_button_unchecked:"
+            icon = (
+                ":material/check_circle:"
+                if ability.present
+                else ":material/radio_button_unchecked:"
+            )
             st.markdown(f"{icon} **{ability.name}**: {ability.detail}")
     lesson.sources(
         {

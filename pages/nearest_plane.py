@@ -86,13 +86,15 @@ def _numbers(problem: Problem, step: int) -> None:
     if 1 <= step <= problem.size:
         st.latex(center_formula(problem, step))
         st.caption(
-            "The centre ζ says where the target stands between the planes; $b^*$ is the part of the "
-            "basis vector at right angles to the plane; z is the nearest integer."
+            "The centre $\\zeta$ says where the target stands between the planes; $z$ is the integer "
+            "next to it. $b^*$: the part of $b$ at right angles to the planes. $r$: the target less "
+            "the multiples of basis vectors chosen so far."
         )
     elif step > problem.size:
         st.caption(
             "The box is centred at the answer. Its edges are the distances between neighbouring "
-            "planes in each step. Every target in it is rounded to the same point."
+            "planes in each step. Without clipping, the targets rounded to this point are exactly "
+            "those in the box."
         )
     else:
         st.caption("Step forward to fill in the table: → or the buttons under the figure.")

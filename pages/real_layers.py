@@ -1,3 +1,5 @@
 """Laboratory: being built."""
+
 import streamlit as st
+
 st.title("Real layers")

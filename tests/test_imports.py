@@ -174,6 +174,7 @@ def test_lattice_core_loads_numpy_only() -> None:
 
 
 def test_kernels_load_nothing() -> None:
+    assert not imports_of(PROJECT / "kernels" / "__init__.py")
     assert loaded_by(["kernels"]) == {"kernels"}
 
 

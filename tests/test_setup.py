@@ -167,6 +167,10 @@ def test_the_tests_need_more_than_the_app(checkout: FakeCheckout) -> None:
     calls = checkout.make("test")[2]
     assert "-e .[model,lattice,test]" in calls
     assert "-m pytest" in calls
+
+
+def test_set_up_of_the_tests_is_enough_for_the_app(checkout: FakeCheckout) -> None:
+    checkout.make("test")
     assert "install" not in checkout.make("app")[2]
 
 

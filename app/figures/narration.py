@@ -3,7 +3,7 @@
 from app.figures.numbers import short, symbol, vector
 from lattice_core import Problem, RoundingStep, absolute_bound
 
-_PLANES = {0: "points", 1: "lines", 2: "planes"}
+_PLANES = {1: "lines", 2: "planes"}
 
 
 def sentences(problem: Problem) -> list[str]:
@@ -33,8 +33,11 @@ def _start(problem: Problem) -> str:
 def _step(problem: Problem, step: RoundingStep, k: int) -> str:
     name = symbol("z", step.index)
     free = problem.size - k
-    family = _PLANES.get(free, f"{free}-dimensional planes")
-    where = "" if k == 1 else " inside the last one"
+    if free == 0:
+        family = "on the line chosen the lattice is a row of points"
+    else:
+        where = "the lattice lies on" if k == 1 else "inside the plane chosen the lattice lies on"
+        family = f"{where} parallel {_PLANES.get(free, f'{free}-dimensional planes')}"
     choice = f"The nearest has {name} = {short(step.code)}"
     if step.clipped:
         choice = (
@@ -42,7 +45,7 @@ def _step(problem: Problem, step: RoundingStep, k: int) -> str:
             f"{short(step.code)}: clipped to {name} = {short(step.code)}"
         )
     return (
-        f"Step {k}: the lattice lies on parallel {family}{where}, one for each integer {name}. "
+        f"Step {k}: {family}, one for each integer {name}. "
         f"The target stands at {short(step.center)} between them. {choice}, "
         f"{short(step.plane_distance)} away. The target moves straight onto it."
     )

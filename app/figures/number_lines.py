@@ -47,7 +47,8 @@ def lockstep_figure(problem: Problem) -> go.Figure:
             **patch,
             "xaxis2": {"domain": [0.08, 1]},
             "yaxis2": {"domain": [0.04, 0.36]},
-            "height": 760,
+            "margin": {"b": 140},
+            "height": 800,
         },
     )
 
@@ -121,7 +122,7 @@ def moving_traces(problem: Problem, step: int) -> Traces:
     errors = [(s.index, s.center, float(s.code)) for s in trace.steps[:step]]
     return [
         _segments(problem, pushed, "pushed to the others", NEUTRAL, 2, "dot"),
-        _segments(problem, errors, "rounding error", LEG, 5, "solid"),
+        _segments(problem, errors, "error of a step", LEG, 5, "solid"),
         _on_lines(
             problem,
             {j: v for j, v, _ in pushed},
@@ -169,7 +170,6 @@ def _on_lines(
         name=name,
         marker=marker,
         hovertemplate=name + " %{x:.4g}<extra></extra>",
-        showlegend=name not in ("before this step", "centre"),
     )
 
 
@@ -205,6 +205,5 @@ def _shift_labels(problem: Problem, pushed: list[tuple[int, float, float]]) -> g
         mode="text",
         name="shift",
         textfont={"size": 14},
-        showlegend=False,
         hoverinfo="skip",
     )

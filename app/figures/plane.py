@@ -13,6 +13,8 @@ from app.figures.window import Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
 
+NBSP = "\N{NO-BREAK SPACE}"
+
 
 def plane_figure(problem: Problem) -> go.Figure:
     """The stepped picture of a problem with two inputs; the target can be dragged."""
@@ -30,7 +32,13 @@ def plane_figure(problem: Problem) -> go.Figure:
 
 SURROUNDINGS = {
     "margin": {"l": 8, "r": 8, "t": 8, "b": 84, "autoexpand": False},
-    "legend": {"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom"},
+    "legend": {
+        "orientation": "h",
+        "y": 0,
+        "yref": "container",
+        "yanchor": "bottom",
+        "itemsizing": "constant",
+    },
     "hovermode": "closest",
     "dragmode": False,
 }
@@ -53,8 +61,7 @@ def axes(window: Window, domain: tuple[float, float] = (0, 1)) -> dict:
 
 def basis_arrows(problem: Problem, window: Window) -> list[dict]:
     """The basis vectors as labelled arrows, drawn from a lattice point away from the middle."""
-    aside = window.center - 0.6 * window.half
-    start = window.points[np.argmin(np.sum((window.points - aside) ** 2, axis=1))]
+    start = window.quiet_point(problem.lattice.basis)
     arrows = []
     for j, vector in enumerate(problem.lattice.basis.T):
         tip = start + vector
@@ -109,17 +116,17 @@ def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
         _line_trace(family, "planes to choose from", translucent(PLANE, 0.35), 1.2, "dot"),
         _line_trace(chosen, "nearest plane", PLANE, 3, "solid"),
         _candidates(problem, step),
-        _box(problem) if step == last else _empty("box of the error", "lines"),
+        _box(problem) if step == last else _blank(_box(problem)),
         go.Scatter(
             x=[p[0] for p in path],
             y=[p[1] for p in path],
             mode="lines",
-            name="path of the target",
+            name="error of a step",
             line={"color": LEG, "width": 4},
             hoverinfo="skip",
         ),
         _leg_labels(problem, path),
-        _error(problem) if step == last else _empty("error", "lines"),
+        _error(problem) if step == last else _blank(_error(problem)),
         _marker(path[-2] if len(path) > 1 else None, "before this step", "circle-open", 13, TARGET),
         _marker(path[-1] if step else None, "target now", "circle", 10, TARGET),
         _marker(path[-1] if step >= problem.size else None, "answer B z", "diamond", 15, ANSWER),
@@ -155,7 +162,7 @@ def _codes_near(problem: Problem, code: int, reach: int) -> list[int]:
 def _candidates(problem: Problem, step: int) -> go.Scatter:
     """In step 2: the lattice points on the chosen line."""
     if step != 2:
-        return _empty("points to choose from", "markers")
+        return go.Scatter(x=[None], y=[None], mode="markers", name="points to choose from")
     second = problem.babai.steps[1]
     codes = np.tile(problem.babai.codes, (17, 1))[: len(_codes_near(problem, second.code, 8))]
     codes[:, second.index] = _codes_near(problem, second.code, 8)
@@ -192,12 +199,20 @@ def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter:
         x=[m[0] for m in middles],
         y=[m[1] for m in middles],
         mode="text",
-        text=[f"<b>{length}</b>" for length in lengths],
-        textposition="middle right",
+        text=[f"{3 * NBSP}<b>{length}</b>{3 * NBSP}" for length in lengths],
+        textposition=[_side_of_leg(path, k) for k in range(len(middles))],
         textfont={"color": LEG, "size": 15},
-        showlegend=False,
         hoverinfo="skip",
     )
+
+
+def _side_of_leg(path: list[FloatArray], k: int) -> str:
+    """Where leg k's label goes: on the side away from the leg before or after it."""
+    leg = path[k + 1] - path[k]
+    bend = path[k - 1] - path[k] if k else path[-1] - path[k + 1]
+    if abs(leg[0]) > abs(leg[1]):
+        return "bottom center" if bend[1] > 0 else "top center"
+    return "middle left" if bend[0] > 0 else "middle right"
 
 
 def _box(problem: Problem) -> go.Scatter:
@@ -239,7 +254,6 @@ def _dots(
         marker={"color": NEUTRAL, **marker},
         customdata=codes,
         hovertemplate="z = (%{customdata[0]}, %{customdata[1]})<extra></extra>",
-        showlegend=bool(keep.any()),
     )
 
 
@@ -255,9 +269,6 @@ def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: s
     )
 
 
-def _empty(name: str, mode: str) -> go.Scatter:
-    return go.Scatter(x=[None], y=[None], mode=mode, name=name)
-
-
-def _place(xref: str, yref: str, point: FloatArray) -> dict:
-    return {"x": point[0], "y": point[1], "xref": xref, "yref": yref}
+def _blank(trace: go.Scatter) -> go.Scatter:
+    """The trace without its points: it keeps its place in the legend."""
+    return trace.update(x=[None], y=[None])

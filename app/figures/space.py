@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures import plane
 from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
 from app.figures.stepped import Traces, stepped_figure
+from app.figures.plane import NBSP, SURROUNDINGS
 from app.figures.window import Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
@@ -22,7 +22,7 @@ def space_figure(problem: Problem) -> go.Figure:
     window = window_around(problem)
     layout = {
         "scene": scene(window),
-        **plane.SURROUNDINGS,
+        **SURROUNDINGS,
     }
     return stepped_figure(
         still_traces(problem, window),
@@ -37,11 +37,11 @@ def scene(window: Window) -> dict:
     """A cube around the target without axes: the lattice is the scale."""
     hidden = {"visible": False, "showspikes": False}
     ranges = zip(window.center - window.half, window.center + window.half, strict=True)
-    low_high = [{**hidden, "range": [1.25 * a - 0.25 * b, 1.25 * b - 0.25 * a]} for a, b in ranges]
+    low_high = [{**hidden, "range": [a, b]} for a, b in ranges]
     return {
         **dict(zip(("xaxis", "yaxis", "zaxis"), low_high, strict=True)),
         "aspectmode": "cube",
-        "camera": {"eye": {"x": 0.95, "y": -1.45, "z": 0.65}},
+        "camera": {"eye": {"x": 0.75, "y": -1.25, "z": 0.55}},
         "dragmode": "turntable",
     }
 
@@ -84,16 +84,16 @@ def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
         _planes(problem, window, step, chosen=True),
         _family_lines(problem, window, step),
         _candidates(problem, step),
-        _box(problem) if step == last else _empty("box of the error"),
+        _box(problem) if step == last else _blank(_box(problem)),
         go.Scatter3d(
             **_xyz(np.array(path)),
             mode="lines",
-            name="path of the target",
+            name="error of a step",
             line={"color": LEG, "width": 9},
             hoverinfo="skip",
         ),
         _leg_labels(problem, path),
-        _error(problem) if step == last else _empty("error"),
+        _error(problem) if step == last else _blank(_error(problem)),
         _marker(path[-2] if len(path) > 1 else None, "before this step", "circle-open", 6, TARGET),
         _marker(path[-1] if step else None, "target now", "circle", 5, TARGET),
         _marker(path[-1] if done else None, "answer B z", "diamond", 7, ANSWER),
@@ -102,7 +102,7 @@ def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
 
 def _planes(problem: Problem, window: Window, step: int, *, chosen: bool) -> go.Mesh3d:
     """Step 1's planes as squares: the one chosen (kept afterwards), or the others beside it."""
-    name, opacity = ("nearest plane", 0.35) if chosen else ("planes to choose from", 0.12)
+    name, opacity = ("nearest plane", 0.45) if chosen else ("planes to choose from", 0.18)
     rounding = problem.babai.steps[0]
     codes = [rounding.code] if chosen else _others(problem, rounding.code)
     corners: list[FloatArray] = []
@@ -118,7 +118,6 @@ def _planes(problem: Problem, window: Window, step: int, *, chosen: bool) -> go.
         color=PLANE,
         opacity=opacity,
         name=name,
-        showlegend=True,
         hoverinfo="skip",
         flatshading=True,
         lighting={"ambient": 1, "diffuse": 0, "specular": 0},
@@ -139,7 +138,7 @@ def _family_lines(problem: Problem, window: Window, step: int) -> go.Scatter3d:
     """Step 2's lines in the chosen plane; in step 3 the chosen line alone."""
     name = "lines to choose from" if step == 2 else "nearest line"
     if step not in (2, 3):
-        return _empty("lines to choose from")
+        return _blank(go.Scatter3d(name="lines to choose from"))
     first, second = problem.babai.steps[:2]
     codes = [second.code]
     if step == 2:
@@ -164,7 +163,7 @@ def _family_lines(problem: Problem, window: Window, step: int) -> go.Scatter3d:
 def _candidates(problem: Problem, step: int) -> go.Scatter3d:
     """Step 3's points on the chosen line."""
     if step != 3:
-        return _empty("points to choose from")
+        return _blank(go.Scatter3d(name="points to choose from"))
     rounding = problem.babai.steps[2]
     near = sorted([rounding.code, *_others(problem, rounding.code)])
     codes = np.tile(problem.babai.codes, (len(near), 1))
@@ -187,8 +186,7 @@ def _others(problem: Problem, code: int) -> list[int]:
 
 
 def _basis_vectors(problem: Problem, window: Window) -> go.Scatter3d:
-    aside = window.center - 0.7 * window.half
-    start = window.points[np.argmin(np.sum((window.points - aside) ** 2, axis=1))]
+    start = window.quiet_point(problem.lattice.basis)
     places: list[FloatArray | None] = []
     labels: list[str] = []
     for j, vector in enumerate(problem.lattice.basis.T):
@@ -210,9 +208,9 @@ def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter3d:
     return go.Scatter3d(
         **_xyz(middles),
         mode="text",
-        text=[f"<b>{length}</b>" for length in lengths],
+        text=[f"{2 * NBSP}<b>{length}</b>{2 * NBSP}" for length in lengths],
+        textposition=["middle right", "middle left", "bottom center"][: len(middles)],
         textfont={"color": LEG, "size": 14},
-        showlegend=False,
         hoverinfo="skip",
     )
 
@@ -256,8 +254,9 @@ def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: s
     )
 
 
-def _empty(name: str) -> go.Scatter3d:
-    return go.Scatter3d(x=[None], y=[None], z=[None], name=name, showlegend=False)
+def _blank(trace: go.Scatter3d) -> go.Scatter3d:
+    """The trace without its points: it keeps its place in the legend."""
+    return trace.update(x=[None], y=[None], z=[None])
 
 
 def _xyz(points: FloatArray) -> dict:

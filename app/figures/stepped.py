@@ -7,6 +7,23 @@ import plotly.graph_objects as go
 
 Traces = list[go.Scatter | go.Scatter3d | go.Mesh3d]
 
+# What the legend names, once each; the sentences name the rest.
+LEGEND = frozenset(
+    {
+        "lattice points",
+        "target y",
+        "nearest plane",
+        "error of a step",
+        "before this step",
+        "answer B z",
+        "box of the error",
+        "original weight",
+        "weight now",
+        "code",
+        "pushed to the others",
+    }
+)
+
 
 def stepped_figure(
     still: Traces,
@@ -35,10 +52,17 @@ def stepped_figure(
         Layout patch for narrow screens.
     """
     meta = {"sentences": list(sentences), "target_trace": target_trace, "narrow": narrow or {}}
-    first = moving(0)
-    indices = list(range(len(still), len(still) + len(first)))
-    frames = [go.Frame(name=str(k), data=moving(k), traces=indices) for k in range(len(sentences))]
-    return go.Figure(still + first, go.Layout(meta=meta, **layout), frames)
+    pictures = [moving(k) for k in range(len(sentences))]
+    named: set[str] = set()
+    for place, trace in enumerate(still + pictures[0]):
+        shown = trace.name in LEGEND and trace.name not in named
+        named.add(trace.name)
+        copies = [trace] if place < len(still) else [p[place - len(still)] for p in pictures]
+        for copy in copies:
+            copy.showlegend = shown
+    indices = list(range(len(still), len(still) + len(pictures[0])))
+    frames = [go.Frame(name=str(k), data=p, traces=indices) for k, p in enumerate(pictures)]
+    return go.Figure(still + pictures[0], go.Layout(meta=meta, **layout), frames)
 
 
 def standalone_html(figure: go.Figure, title: str) -> str:

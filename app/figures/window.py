@@ -7,7 +7,7 @@ import numpy as np
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray, IntArray
 
-MOST_REACH = {1: 60, 2: 14, 3: 3}
+MOST_REACH = {2: 14, 3: 4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +17,8 @@ class Window:
     Attributes
     ----------
     center : (c,) array
-        A lattice point near the target; it changes only when the target has gone two codes away.
+        Of a raster as wide as `half`: it changes only when the target leaves the middle of the
+        window.
     half : float
         Half the edge, in units of ‖X w‖.
     codes : (m, c) int array
@@ -33,18 +34,31 @@ class Window:
     points: FloatArray
     admissible: np.ndarray
 
+    def quiet_point(self, basis: FloatArray) -> FloatArray:
+        """The lattice point (c,) from which the basis vectors are best drawn.
+
+        They stay in the window and away from its middle, where the target is; while the target is
+        dragged they stay where they are.
+        """
+        c = len(self.center)
+        along = np.vstack([np.zeros(c), 0.5 * basis.T, basis.T])
+        drawn = self.points[:, None, :] + along - self.center
+        overhang = np.maximum(np.abs(drawn).max(axis=(1, 2)) - 0.95 * self.half, 0)
+        clearance = np.linalg.norm(drawn, axis=2).min(axis=1)
+        return self.points[int(np.argmax(clearance - 10 * overhang))]
+
 
 def window_around(problem: Problem) -> Window:
     """The part of the lattice to show for a problem with two or three inputs."""
     lattice = problem.lattice
-    middle = 2 * np.rint(problem.babai.start / 2)
     typical = lattice.determinant ** (1 / lattice.rank)
     longest = float(np.linalg.norm(lattice.basis, axis=0).max())
-    half = max(2.2 * typical, 1.5 * longest) if lattice.rank == 2 else max(1.6 * typical, longest)
-    center = lattice.point(middle)
-    shown = 2 * half if lattice.rank == 2 else 1.25 * half
+    half = max(1.7 * typical, 1.05 * longest) if lattice.rank == 2 else max(1.4 * typical, longest)
+    center = half * np.rint(problem.target / half)
+    shown = 2 * half if lattice.rank == 2 else 1.3 * half
     needed = np.ceil(shown * np.linalg.norm(np.linalg.inv(lattice.basis), axis=1).max())
-    codes, points = lattice.points_near(middle, int(min(needed, MOST_REACH[lattice.rank])))
+    reach = int(min(needed, MOST_REACH[lattice.rank]))
+    codes, points = lattice.points_near(lattice.coordinates(center), reach)
     near = np.abs(points - center).max(axis=1) <= shown
     codes, points = codes[near].astype(np.int64), points[near]
     if problem.grid is None:

@@ -367,7 +367,7 @@ function themeLayout(root, figure) {
   const family = themeColour(root, "font");
   const clear = "rgba(0,0,0,0)";
   const axis = { gridcolor: border, zerolinecolor: border, linecolor: border, tickcolor: border, automargin: true };
-  const sceneAxis = { ...axis, backgroundcolor: clear, showbackground: false, color: text };
+  const sceneAxis = { ...axis, backgroundcolor: clear, showbackground: false, showspikes: false, color: text };
   return {
     font: { color: text, family, size: 13 },
     paper_bgcolor: clear,
@@ -375,7 +375,7 @@ function themeLayout(root, figure) {
     margin: { l: 8, r: 8, t: figure.layout.title?.text ? 48 : 8, b: 8 },
     xaxis: axis,
     yaxis: axis,
-    scene: { bgcolor: clear, dragmode: "orbit", xaxis: sceneAxis, yaxis: sceneAxis, zaxis: sceneAxis },
+    scene: { bgcolor: clear, dragmode: "turntable", xaxis: sceneAxis, yaxis: sceneAxis, zaxis: sceneAxis },
     dragmode: false, // a finger on a flat figure scrolls the page; only the target is there to be dragged
     legend: { orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom", bgcolor: clear },
     annotationdefaults: { font: { color: text, family }, arrowcolor: text },

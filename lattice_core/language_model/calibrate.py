@@ -1,12 +1,16 @@
 """Calibration: the Hessians of a model's linear layers, from text run through the model."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from lattice_core.language_model.load import LoadedModel
 from lattice_core.layers.hessian import HessianAccumulator
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class CalibrationCancelled(Exception):
@@ -17,13 +21,13 @@ class _EnoughSeen(Exception):
     """Ends a forward pass once every wanted layer has seen its inputs."""
 
 
-def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+def linear_layers(model: "PreTrainedModel") -> dict[str, nn.Linear]:
     """The linear layers of a model's blocks by name, in the order of the forward pass.
 
     For each block of a Llama-like model: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj,
     down_proj. The output embedding is not among them; it stays as it is.
     """
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    head = model.get_output_embeddings()
     return {
         name: module
         for name, module in model.named_modules()

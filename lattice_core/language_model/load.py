@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import torch
 
@@ -46,7 +48,8 @@ def load_model(name_or_path: str | Path | None = None) -> LoadedModel:
     name_or_path : str or Path, optional
         ``None``: the packaged SmolLM2-135M-Instruct, checked by size and SHA-256. A ``.gguf`` file.
         A folder with safetensors or one GGUF file. Otherwise an id on the Hugging Face hub, such as
-        ``"Qwen/Qwen3-0.6B"`` (the only case that may use the network; downloads are kept).
+        ``"Qwen/Qwen3-0.6B"``: the only case that may use the network, and only for what an earlier
+        download has not left on this machine.
 
     Raises
     ------
@@ -99,20 +102,36 @@ def _load_folder(folder: Path) -> LoadedModel:
 
 
 def _load_gguf(path: Path) -> LoadedModel:
-    return _load(
-        str(path.parent), source=str(path), gguf_file=path.name, local_files_only=True
-    )
+    return _load(str(path.parent), source=str(path), gguf_file=path.name, local_files_only=True)
 
 
 def _load_from_hub(name: str) -> LoadedModel:
+    source = f"{name} (Hugging Face)"
     try:
-        return _load(name, source=f"{name} (Hugging Face)")
+        return _load(name, source=source, local_files_only=True)
+    except OSError:
+        pass  # not downloaded yet
+    try:
+        _require_hub()
+        return _load(name, source=source)
     except OSError as error:
         raise ValueError(
-            f"{name} could not be loaded from the Hugging Face hub. Without a network, pass a local "
-            "folder or None for the packaged model; with one, check the id and that the model has "
-            f"safetensors. ({str(error).splitlines()[0]})"
+            f"{name} could not be loaded from the Hugging Face hub. Without a network, pass a "
+            "local folder, or None for the packaged model; with one, check the id, and that the "
+            f"model has safetensors. ({str(error).splitlines()[0]})"
         ) from error
+
+
+def _require_hub() -> None:
+    """Ask the hub for a sign of life: without a network, transformers retries for 50 seconds."""
+    from huggingface_hub import constants
+
+    try:
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
+    except HTTPError:
+        pass  # an answer all the same
+    except URLError as error:
+        raise OSError(f"no answer from {constants.ENDPOINT}: {error.reason}") from error
 
 
 def _load(name: str, *, source: str, **where: Any) -> LoadedModel:

@@ -53,11 +53,9 @@ def correlated_inputs(hessian: FloatArray, size: int) -> tuple[int, ...]:
     lengths = np.sqrt(np.diag(hessian))
     correlation = np.abs(hessian) / np.outer(lengths, lengths)
     allowed = np.triu((correlation > WEAKEST) & (correlation < STRONGEST), k=1)
-    sets = [(int(i), int(j)) for i, j in np.argwhere(allowed)]
+    sets: list[tuple[int, ...]] = [(int(i), int(j)) for i, j in np.argwhere(allowed)]
     if size == 3:
-        sets = [
-            (i, j, int(k)) for i, j in sets for k in np.flatnonzero(allowed[i] & allowed[j])
-        ]
+        sets = [(i, j, int(k)) for i, j in sets for k in np.flatnonzero(allowed[i] & allowed[j])]
     return max(sets, key=lambda chosen: min(correlation[p] for p in combinations(chosen, 2)))
 
 

@@ -83,7 +83,7 @@ def read_text(path: str | Path) -> Text:
         content = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8, or choose a text file."
+            f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8, or choose another."
         ) from error
     if "\0" in content:
         raise ValueError(f"{file} holds NUL characters; it is a binary file or UTF-16, not UTF-8.")

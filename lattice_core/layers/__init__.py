@@ -4,9 +4,9 @@ Conventions as in `lattice_core`: weights (r, c), raw Hessians ``XᵀX`` (c, c),
 
 Map
 ---
-`hessian` gathers ``XᵀX`` · `scales` grid spacings by row and group · `solver` the blocked nearest plane ·
-`quantize_layer` the entry · `layer_problem` what a method starts from · `methods` one file each ·
-`quantized_layer` the result and its losses.
+`hessian` gathers ``XᵀX`` · `scales` grid spacings by row and group · `solver` the blocked nearest
+plane · `quantize_layer` the entry · `layer_problem` what a method starts from · `methods` one file
+each · `quantized_layer` the result and its losses.
 """
 
 from lattice_core.layers.hessian import HessianAccumulator, damp

@@ -25,9 +25,7 @@ class HessianAccumulator:
         Where the sum is kept; chunks are moved there.
     """
 
-    def __init__(
-        self, in_features: int, *, name: str, device: torch.device | str = "cpu"
-    ) -> None:
+    def __init__(self, in_features: int, *, name: str, device: torch.device | str = "cpu") -> None:
         self.name = name
         self.token_count = 0
         self._sum = torch.zeros(in_features, in_features, dtype=torch.float64, device=device)

@@ -5,10 +5,10 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from lattice_core.inputs import IntArray
 from lattice_core.integer_grid import IntegerGrid
 from lattice_core.layers.hessian import damp
 from lattice_core.layers.scales import ScaleRule, expand_scales, weight_scales
@@ -70,14 +70,20 @@ class LayerProblem:
         return expand_scales(compact, group_size=self.group_size or columns, columns=columns)
 
 
-def resolve_layer_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor) -> ArrayLike | Tensor:
-    """A name resolved on the damped Hessian; an index array as it came.
+def factorize_in_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor) -> PivotFactor:
+    """The factor in the order that a name, or an index array, stands for."""
+    if not isinstance(order, str):
+        return factorize(damped_hessian, order)
+    factorize(damped_hessian)  # the greedy rule divides by pivots, so they must be positive
+    return factorize(damped_hessian, _resolve_name(order, damped_hessian))
 
-    A dead input may stand anywhere, for no error passes from or to it; to the rules that compare
+
+def _resolve_name(order: str, damped_hessian: Tensor) -> IntArray:
+    """The name's order; unlike `resolve_order`, one that allows dead inputs.
+
+    A dead input may stand anywhere, for no error passes from or to it. To the rules that compare
     pivots it is shown as the least input that is not dead.
     """
-    if not isinstance(order, str):
-        return order
     if order not in ORDERS:
         raise ValueError(
             f"order is {order!r}; one of {', '.join(ORDERS)}, or an index array, was wanted."
@@ -87,10 +93,3 @@ def resolve_layer_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor)
     if dead.any():
         np.fill_diagonal(matrix, np.where(dead, np.diag(matrix)[~dead].min(), np.diag(matrix)))
     return ORDERS[order](matrix)
-
-
-def factorize_in_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor) -> PivotFactor:
-    """The factor in the order that a name or an index array stands for."""
-    if isinstance(order, str):
-        factorize(damped_hessian)  # the greedy rule divides by pivots, so they must be positive
-    return factorize(damped_hessian, torch.as_tensor(resolve_layer_order(order, damped_hessian)))

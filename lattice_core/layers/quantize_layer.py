@@ -75,7 +75,9 @@ def quantize_layer(
     if overflow not in ("clip", "keep"):
         raise ValueError(f"overflow is {overflow!r}; clip or keep was wanted.")
     if scale_rule not in SCALE_RULES:
-        raise ValueError(f"scale_rule is {scale_rule!r}; one of {', '.join(SCALE_RULES)} was wanted.")
+        raise ValueError(
+            f"scale_rule is {scale_rule!r}; one of {', '.join(SCALE_RULES)} was wanted."
+        )
     IntegerGrid(bits)
     if group_size is not None:
         require_group_size(group_size)

@@ -135,7 +135,7 @@ def measure(
 
 def no_outliers(weight: Tensor) -> Tensor:
     """An empty sparse tensor of the weight's shape, dtype and device."""
-    return torch.sparse_coo_tensor(size=weight.shape, dtype=weight.dtype, device=weight.device)
+    return torch.zeros_like(weight).to_sparse()
 
 
 def grouped_bits_per_weight(problem: LayerProblem, codes: Tensor) -> float:
@@ -146,6 +146,6 @@ def grouped_bits_per_weight(problem: LayerProblem, codes: Tensor) -> float:
     """
     low, high = codes.min().item(), codes.max().item()
     width = max(problem.bits, 1 + max(int(high), -int(low) - 1).bit_length())
-    rows, columns = codes.shape
+    columns = codes.shape[1]
     groups = -(-columns // (problem.group_size or columns))
     return width + SCALE_BITS * groups / columns

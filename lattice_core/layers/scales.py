@@ -1,7 +1,7 @@
 """Grid spacings of a layer, from its unmodified weights.
 
 Scales are compact: (1, 1) one for the layer, (r, 1) one for each row, (r, groups) one for each row
-and group. A group is `group_size` consecutive **input columns**, whatever the order in which columns
+and group. A group is `group_size` consecutive **input columns**, whatever the order in which they
 are quantized; the last group may be shorter (576 = 4·128 + 64). `expand_scales` spreads them out.
 """
 

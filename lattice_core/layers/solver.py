@@ -5,8 +5,9 @@ upper triangular), Babai's algorithm is, for j = c−1, …, 0 and with e_k = w_
 
     center_j = (w_j + Σ_{k>j} U_jk e_k) / s_j       z_j = round(center_j)       q_j = s_j z_j
 
-and step j adds ``D_j s_j² (center_j − z_j)²`` to the damped loss, ``D_j = R_jj²``. No inverse of the
-Hessian is needed, and the codes are GPTQ's (law L4; [C] Chen et al., arXiv:2507.18553v4, Theorem 4).
+and step j adds ``D_j s_j² (center_j − z_j)²`` to the damped loss, ``D_j = R_jj²``. No inverse of
+the Hessian is needed, and the codes are GPTQ's (law L4; [C] Chen et al., arXiv:2507.18553v4,
+Theorem 4).
 """
 
 from dataclasses import dataclass
@@ -189,7 +190,8 @@ def round_columns(
         low = max(high - BLOCK, 0)
         moved = torch.addmm(targets[low:high], unit_upper[low:high, high:], errors[high:])
         for j in range(high - 1, low - 1, -1):
-            center = torch.addmv(moved[j - low], errors[j + 1 : high].T, unit_upper[j, j + 1 : high])
+            later = slice(j + 1, high)
+            center = torch.addmv(moved[j - low], errors[later].T, unit_upper[j, later])
             center /= spacings[j]
             torch.round(center, out=codes[j])
             if grid is not None:
@@ -219,17 +221,15 @@ def broadcast_scales(scales: Tensor | float, weight: Tensor) -> Tensor:
     if wrong.any():
         row, column = torch.nonzero(wrong)[0].tolist()
         raise ValueError(
-            f"the scale of weight ({row}, {column}) is {spacings[row, column].item():g}; scales are "
-            "grid spacings and must be positive and finite. Use 1 for an all-zero group."
+            f"the scale of weight ({row}, {column}) is {spacings[row, column].item():g}; scales "
+            "are grid spacings and must be positive and finite. Use 1 for an all-zero group."
         )
     return spacings
 
 
 def _require_symmetric(damped_hessian: Tensor) -> None:
     if damped_hessian.ndim != 2 or damped_hessian.shape[0] != damped_hessian.shape[1]:
-        raise ValueError(
-            f"the Hessian has shape {tuple(damped_hessian.shape)}; (c, c) was wanted."
-        )
+        raise ValueError(f"the Hessian has shape {tuple(damped_hessian.shape)}; (c, c) was wanted.")
     require_finite_hessian(damped_hessian)
     tolerance = 1e-8 if damped_hessian.dtype == torch.float64 else 1e-4
     if (damped_hessian - damped_hessian.T).abs().max() > tolerance * damped_hessian.abs().max():
@@ -243,7 +243,7 @@ def _why_not_positive_definite(matrix: Tensor) -> str:
     noise = len(matrix) * np.finfo(np.float64).eps * eigenvalues.abs().max()
     rank = int((eigenvalues > noise).sum())
     dead = int(dead_inputs(matrix).sum())
-    causes = [f"rank {rank} of {len(matrix)}: fewer tokens than inputs, or inputs that repeat others"]
+    causes = [f"rank {rank} of {len(matrix)}, so some inputs depend on others"]
     if (eigenvalues < -noise).any():
         causes.append("negative eigenvalues: it is no XᵀX")
     if dead:
@@ -255,4 +255,4 @@ def _why_not_positive_definite(matrix: Tensor) -> str:
     if mean_diagonal <= 0:
         return message + "Damping is relative to the diagonal and cannot help: pass XᵀX."
     enough = max(0.01, -2 * smallest / mean_diagonal)
-    return message + f"Use damping={enough:.2g}, or add {enough:.2g} · mean(diag H) to the diagonal."
+    return message + f"Use damping={enough:.2g}: {enough:.2g} · mean(diag H) on the diagonal."
