@@ -60,8 +60,10 @@ def from_query(query: Mapping[str, str]) -> Link:
     """The state that a link describes; what makes no sense is left out, with a notice."""
     notices: list[str] = []
     problem = _base(query, notices)
+    # Weights that came with a problem that could not be shown mean nothing here.
+    foreign = bool(notices) or problem.name == "custom"
     for name, change in _CHANGES.items():
-        if name not in query or (name == "weights" and problem.name == "custom"):
+        if name not in query or (name == "weights" and foreign):
             continue
         try:
             problem = change(problem, query[name])

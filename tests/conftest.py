@@ -1,5 +1,6 @@
 """Fixtures for all tests, and the one import that cannot wait for its test."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,12 +9,10 @@ import pytest
 if TYPE_CHECKING:
     from lattice_core.language_model import LoadedModel
 
-try:
+with suppress(ImportError):
     # Through cysignals it installs signal handlers, which works in the main thread only; a test
     # of a page would be the first to import it, in a thread of the app.
     import fpylll  # noqa: F401
-except ImportError:
-    pass
 
 
 @pytest.fixture

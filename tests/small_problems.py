@@ -40,7 +40,7 @@ def random_hessian(rng: np.random.Generator, size: int, condition: float = 10.0)
 def random_lattice(
     rng: np.random.Generator, rank: int, dimension: int | None = None, condition: float = 10.0
 ) -> Lattice:
-    """A basis with singular values from 1 down to 1/condition, in a space of the dimension given."""
+    """A basis with singular values from 1 down to 1/condition."""
     directions = np.linalg.qr(rng.standard_normal((dimension or rank, rank)))[0]
     rotation = np.linalg.qr(rng.standard_normal((rank, rank)))[0]
     return Lattice(directions * np.geomspace(1, 1 / condition, rank) @ rotation)
@@ -52,18 +52,22 @@ def random_row(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndar
 
 
 def lopsided_order(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A random order that is neither its own inverse nor its reverse's (there is none below 3).
+    """A random order that is not its own inverse and, from size 4 on, whose reverse is not either.
 
-    So a test that uses it fails where an order is mistaken for its inverse.
+    So a test that uses it fails where an order is mistaken for its inverse. Below 3 there is none.
     """
     while True:
         order = rng.permutation(size)
-        pivot_order = order[::-1]
-        if size < 3 or not (
-            np.array_equal(order, np.argsort(order))
-            or np.array_equal(pivot_order, np.argsort(pivot_order))
-        ):
+        told_apart = not is_its_own_inverse(order)
+        if size > 3:
+            told_apart &= not is_its_own_inverse(order[::-1])
+        if told_apart or size < 3:
             return order
+
+
+def is_its_own_inverse(order: np.ndarray) -> bool:
+    """Whether confusing the order with ``argsort(order)`` would go unnoticed."""
+    return np.array_equal(order, np.argsort(order))
 
 
 def loss(hessian: np.ndarray, error: np.ndarray) -> float:

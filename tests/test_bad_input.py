@@ -116,7 +116,9 @@ TAKES_AN_ORDER = {
 }
 
 
-@pytest.mark.parametrize("order", [[0, 0], [1, 2], [0], [0, 1, 2], [0.5, 1], [[0, 1]], "min_pivot"])
+@pytest.mark.parametrize(
+    "order", [[0, 0], [1, 2], [0], [0, 1, 2], [0.5, 1.0], [[0, 1]], "min_pivot"]
+)
 @pytest.mark.parametrize("function", TAKES_AN_ORDER)
 def test_order_that_is_no_permutation(function, order) -> None:
     with pytest.raises(ValueError, match=r"order is .*permutation of 0 … 1 was wanted") as caught:
@@ -125,8 +127,8 @@ def test_order_that_is_no_permutation(function, order) -> None:
 
 
 def test_order_of_a_wide_layer_is_not_printed_in_full() -> None:
-    with pytest.raises(ValueError, match=r"array of shape \(500,\); a permutation of 0 … 499"):
-        nearest_plane(Lattice(np.eye(500)), np.zeros(500), np.zeros(500, dtype=int))
+    with pytest.raises(ValueError, match=r"array of shape \(40,\); a permutation of 0 … 39"):
+        nearest_plane(Lattice(np.eye(40)), np.zeros(40), np.zeros(40, dtype=int))
 
 
 @pytest.mark.parametrize("name", ["random", "", "Min_Pivot"])
@@ -187,9 +189,9 @@ def test_bad_target_or_weights(function) -> None:
 
 @pytest.mark.parametrize("bits", [0, 9, -1, 2.0, 2.5, "4", NAN])
 def test_bits_outside_one_to_eight(bits) -> None:
-    with pytest.raises(ValueError, match=r"bits is .*whole number from 1 to 8 was wanted") as caught:
+    with pytest.raises(ValueError, match="whole number from 1 to 8 was wanted") as caught:
         IntegerGrid(bits)
-    assert repr(bits) in str(caught.value)
+    assert f"bits is {bits!r};" in str(caught.value)
     with pytest.raises(ValueError, match=r"from 1 to 8 was wanted.*grid=None for no clipping"):
         Problem(EYE, (1, 1), (1, 1), bits=bits)
 

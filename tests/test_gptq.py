@@ -8,8 +8,8 @@ from small_problems import (
     SIZES,
     assert_close,
     assert_same_steps,
-    loss,
     lopsided_order,
+    loss,
     random_hessian,
     random_row,
 )

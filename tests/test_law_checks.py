@@ -56,7 +56,7 @@ def every_check(problem: Problem):
 
 def problems(rng: np.random.Generator):
     shown = [preset.problem for preset in PRESETS.values()]
-    drawn = [random_problem(size, seed) for size in range(2, 7) for seed in range(4)]
+    drawn = [random_problem(size, seed) for size in range(2, 7) for seed in range(2)]
     for problem in [*shown, *drawn]:
         for order in ORDERS:
             for bits in (None, 2):

@@ -198,6 +198,7 @@ def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter:
     return go.Scatter(
         x=[m[0] for m in middles],
         y=[m[1] for m in middles],
+        name="lengths",
         mode="text",
         text=[f"{3 * NBSP}<b>{length}</b>{3 * NBSP}" for length in lengths],
         textposition=[_side_of_leg(path, k) for k in range(len(middles))],

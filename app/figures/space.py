@@ -207,6 +207,7 @@ def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter3d:
     lengths = [short(problem.babai.steps[k].plane_distance) for k in range(len(middles))]
     return go.Scatter3d(
         **_xyz(middles),
+        name="lengths",
         mode="text",
         text=[f"{2 * NBSP}<b>{length}</b>{2 * NBSP}" for length in lengths],
         textposition=["middle right", "middle left", "bottom center"][: len(middles)],

@@ -56,8 +56,8 @@ class Stepper {
         act();
       });
     this.scrub.addEventListener("input", () => {
-      this.pause();
       this.goTo(Number(this.scrub.value));
+      this.pause();
     });
     this.handle.addEventListener("pointerdown", (event) => this.grab(event));
     this.handle.addEventListener("pointermove", (event) => this.moveTarget(event));
