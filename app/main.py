@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.navigation import pages
+from app.navigation import is_laboratory, pages
 from app.shared_problem import open_link
 
 st.set_page_config(
@@ -14,5 +14,5 @@ st.set_page_config(
     menu_items={"About": "**Nearest Plane**: GPTQ, run back to front, is Babai's nearest plane."},
 )
 page = st.navigation(pages(), position="top")
-open_link()
+open_link(to_problem=not is_laboratory(page))
 page.run()

@@ -57,3 +57,9 @@ def pages() -> dict[str, list[st.Page]]:
         )
         sections.setdefault(chapter.section, []).append(page)
     return sections
+
+
+def is_laboratory(page: st.Page) -> bool:
+    """Whether a page works on real layers; the others show the shared problem."""
+    laboratory = {chapter.title for chapter in CHAPTERS if chapter.section == "Laboratory"}
+    return page.title in laboratory

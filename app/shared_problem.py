@@ -9,16 +9,22 @@ from app.problem_link import Link, from_query, to_query
 from lattice_core import Problem
 
 
-def open_link() -> None:
-    """Read the link that opened this session; called by the entry before any page."""
+def open_link(*, to_problem: bool = True) -> None:
+    """Read the link that opened this session; called by the entry before any page.
+
+    A page that does not show the problem has a link of its own: of that only ``hide`` is read here.
+    """
     if "problem" in st.session_state:
         return
-    link: Link = from_query(st.query_params.to_dict())
+    query = st.query_params.to_dict()
+    link: Link = from_query(
+        query if to_problem else {k: v for k, v in query.items() if k == "hide"}
+    )
     st.session_state.problem = link.problem
     st.session_state.step = link.step
     st.session_state.hidden = link.hidden
     for notice in link.notices:
-        st.warning(f"Part of the link made no sense. {_plain(notice)}", icon=":material/link_off:")
+        st.warning(f"Part of the link made no sense. {plain(notice)}", icon=":material/link_off:")
 
 
 def problem() -> Problem:
@@ -77,6 +83,6 @@ def link_to_here(hidden: tuple[str, ...] = ()) -> str:
     return "&".join(f"{k}={v}" for k, v in to_query(problem(), step(), hidden).items())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text from a link is shown as it is, never as Markdown."""
     return "".join("\\" + letter if letter in r"\`*_{}[]()<>#+!|$~:" else letter for letter in text)

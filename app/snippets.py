@@ -1,5 +1,6 @@
 """The lines of Python that reproduce what a page shows. A test runs each in a fresh interpreter."""
 
+from app.layer_choice import LayerChoice
 from lattice_core import Problem
 
 
@@ -37,6 +38,33 @@ for picture, algebra in zip(babai.steps, published.steps):
     print(picture.index, picture.center, algebra.center, algebra.code)
 assert (babai.codes == published.codes).all()
 print(published.codes, published.squared_distance)
+"""
+
+
+def compare_orders_snippet(choice: LayerChoice) -> str:
+    """The four orders on a layer of the packaged model."""
+    return f"""\
+from lattice_core.language_model.calibrate import collect_hessians, linear_layers
+from lattice_core.language_model.load import load_model
+from lattice_core.language_model.text import embedded_text, tokenize
+from lattice_core.layers.order_comparison import compare_orders
+
+layer = {choice.layer!r}
+loaded = load_model()
+tokens = tokenize(loaded, embedded_text("calibration"), {choice.tokens})
+hessian = collect_hessians(loaded, tokens, layers=[layer])[layer]
+weight = linear_layers(loaded.model)[layer].weight
+
+comparison = compare_orders(
+    weight,
+    hessian,
+    bits={choice.bits},
+    group_size={choice.group},
+    scale_rule={choice.scales!r},
+    damping={choice.damping!r},
+)
+for result in comparison.results:
+    print(result.overflow, result.order, result.pivot_sum, result.loss, result.bound)
 """
 
 

@@ -120,9 +120,10 @@ class AppPage:
         self.page.wait_for_selector("[data-testid='stApp'][data-test-connection-state='CONNECTED']")
         self.page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
 
-    def go_to(self, title: str) -> None:
+    def go_to(self, section: str, title: str) -> None:
         """By the navigation, as a visitor does."""
-        self.page.get_by_role("link", name=title).click()
+        self.page.get_by_text(section).first.click()
+        self.page.get_by_role("menuitem", name=title).click()
         self.wait()
 
     def press_button(self, name: str) -> None:
@@ -130,6 +131,9 @@ class AppPage:
 
     def text_input(self, label: str) -> Any:
         return self.page.get_by_label(label)
+
+    def number_input(self, label: str) -> Any:
+        return self.page.get_by_role("spinbutton", name=label)
 
     def wait_for_text(self, text: str) -> None:
         self.page.get_by_text(text, exact=True).wait_for()

@@ -29,7 +29,7 @@ def flat_figure(target: tuple[float, float]) -> go.Figure:
     figure.add_scatter(
         x=[target[0]], y=[target[1]], mode="markers", name="target", marker={"color": ORANGE, "size": 11}, row=1, col=2
     )
-    reach = max(4, abs(target[0]))
+    reach = 4 if abs(target[0]) < 3 else 6  # so that a drag changes the ranges
     figure.update_xaxes(range=[-reach, reach], row=1, col=2)
     figure.update_yaxes(range=[-3, 3], row=1, col=2)
     figure.update_yaxes(range=[0, 5], row=1, col=1)

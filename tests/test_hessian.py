@@ -20,9 +20,9 @@ def gathered(*chunks: "torch.Tensor") -> HessianAccumulator:
 
 def test_float32_inputs_lose_nothing_but_the_rounding_of_float64_additions(rng) -> None:
     # A constant part and large outliers: the sums grow far beyond what float32 resolves.
-    inputs = (rng.standard_normal((3000, 3)) + [0, 30, 1000]).astype(np.float32)
+    inputs = (rng.standard_normal((3000, 3)) + np.array([0, 30, 1000])).astype(np.float32)
     columns = [[Fraction(float(x)) for x in column] for column in inputs.T]
-    exact = [[sum(x * y for x, y in zip(a, b)) for b in columns] for a in columns]
+    exact = [[sum(x * y for x, y in zip(a, b, strict=True)) for b in columns] for a in columns]
     ours = gathered(*torch.tensor(inputs).split(77)).hessian
     for i in range(3):
         for j in range(3):

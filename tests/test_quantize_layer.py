@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_problems import assert_close, loss, lopsided_order, random_hessian
+from small_problems import assert_close, lopsided_order, loss, random_hessian
 
 from lattice_core import ORDERS, IntegerGrid, damped, pivots, resolve_order
 

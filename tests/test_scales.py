@@ -46,8 +46,8 @@ def test_absmax_clips_nothing_when_rounding_to_nearest(rng) -> None:
 def test_mse_has_the_least_error_of_the_31_factors(bits, columns, group_size, rng) -> None:
     weight = rng.standard_normal((5, columns))
     ours = weight_scales(torch.tensor(weight), bits=bits, rule="mse", group_size=group_size)
-    for row, row_groups in zip(ours.numpy(), groups_of(weight, group_size)):
-        for scale, group in zip(row, row_groups):
+    for row, row_groups in zip(ours.numpy(), groups_of(weight, group_size), strict=True):
+        for scale, group in zip(row, row_groups, strict=True):
             unit = np.abs(group).max() / max(2 ** (bits - 1) - 1, 1)
             factors = np.linspace(0.4, 1.0, 31)
             assert np.isclose(scale / unit, factors, rtol=1e-12).any()

@@ -6,7 +6,7 @@ Hessian, written down here for a whole layer.
 
 import numpy as np
 import pytest
-from small_problems import assert_close, loss, lopsided_order, random_hessian
+from small_problems import assert_close, lopsided_order, loss, random_hessian
 
 from lattice_core import ORDERS, IntegerGrid, Lattice, absolute_bound, nearest_plane, resolve_order
 
@@ -60,7 +60,9 @@ def published_gptq(weight, hessian, scales, order, grid) -> tuple[np.ndarray, np
 
 def assert_same_codes(actual, desired, centers, order) -> None:
     """Equal, but that a row may part from the other at an exact tie (and after it)."""
-    for ours, theirs, center in zip(actual[:, order], desired[:, order], centers[:, order]):
+    for ours, theirs, center in zip(
+        actual[:, order], desired[:, order], centers[:, order], strict=True
+    ):
         parted = np.flatnonzero(ours != theirs)
         if parted.size:
             first = center[parted[0]]
@@ -87,7 +89,7 @@ def test_law_4_blocked_solver_gives_the_codes_of_babai(size, order_name, grid, r
     order = order_called(order_name, rng, hessian)
     traces = [
         nearest_plane(lattice, lattice.point(w / s), order, grid)
-        for w, s in zip(weight, scales)
+        for w, s in zip(weight, scales, strict=True)
         for lattice in [Lattice.from_hessian(hessian, s)]
     ]
     desired = np.array([trace.codes for trace in traces])
@@ -156,7 +158,7 @@ def test_arguments_are_left_as_they_were(rng) -> None:
     tensors = [torch.tensor(array) for array in layer(rng, 63)]
     before = [tensor.clone() for tensor in tensors]
     nearest_plane_codes(*tensors, None, IntegerGrid(2))
-    for tensor, copy in zip(tensors, before):
+    for tensor, copy in zip(tensors, before, strict=True):
         torch.testing.assert_close(tensor, copy, rtol=0, atol=0)
 
 

@@ -1,0 +1,131 @@
+"""Long work in a thread of its own, shared by all visitors: started once per key, watched, kept.
+
+Jobs take turns, one at a time: they share the model and the processor. A thread never calls
+streamlit; a page looks at its job again and again for as long as it is `active`.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job has come; `total` is 0 while that cannot be counted."""
+
+    message: str
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+
+
+class Job:
+    """One piece of work; made by `BackgroundJobs`.
+
+    Attributes
+    ----------
+    state : {"waiting", "running", "done", "failed", "cancelled"}
+    progress : Progress
+    result : object
+        What the work returned, once the state is "done".
+    error : str
+        For people to read, once the state is "failed".
+    """
+
+    def __init__(self) -> None:
+        self.state: State = "waiting"
+        self.progress = Progress("Waiting for other work on this machine to finish.")
+        self.result: Any = None
+        self.error = ""
+        self._lock = threading.Lock()
+        self._stage_began = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether there is still something to wait for."""
+        return self.state in ("waiting", "running")
+
+    @property
+    def cancelled(self) -> bool:
+        """The work asks this between its parts, and stops if it is true."""
+        return self.state == "cancelled"
+
+    def cancel(self) -> None:
+        """Stop waiting at once. The thread ends at its next look at `cancelled`."""
+        with self._lock:
+            if self.active:
+                self.state = "cancelled"
+
+    def report(self, message: str, done: int = 0, total: int = 0) -> None:
+        """Say how far the work is; called by the work. A new message starts the clock anew."""
+        if message != self.progress.message:
+            self._stage_began = time.monotonic()
+        spent = time.monotonic() - self._stage_began
+        left = spent * (total - done) / done if done else None
+        self.progress = Progress(message, done, total, left)
+
+    def run(self, work: Callable[["Job"], Any]) -> None:
+        """Do the work, unless it was cancelled while it waited; called in the job's thread."""
+        if not self._move("waiting", "running"):
+            return
+        try:
+            self.result = work(self)
+        except Exception as error:
+            self.error = _readable(error)
+            if self._move("running", "failed") and not isinstance(error, ValueError):
+                logging.getLogger(__name__).exception("A background job failed.")
+        else:
+            self._move("running", "done")
+
+    def _move(self, old: State, new: State) -> bool:
+        with self._lock:
+            if self.state != old:
+                return False
+            self.state = new
+            return True
+
+
+class BackgroundJobs:
+    """All jobs by key. The results of the `keep` last looked at are kept."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._jobs: OrderedDict[Hashable, Job] = OrderedDict()
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+
+    def get(self, key: Hashable) -> Job | None:
+        """The job of this key, if it was ever started and is not forgotten."""
+        with self._lock:
+            if key in self._jobs:
+                self._jobs.move_to_end(key)
+            return self._jobs.get(key)
+
+    def start(self, key: Hashable, work: Callable[[Job], Any]) -> Job:
+        """The job of this key: the one there is, or a new one if it failed or was cancelled."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or job.state in ("failed", "cancelled"):
+                job = self._jobs[key] = Job()
+                threading.Thread(target=self._in_turn, args=(job, work), daemon=True).start()
+            self._jobs.move_to_end(key)
+            finished = [old for old, other in self._jobs.items() if not other.active]
+            for old in finished[: max(0, len(self._jobs) - self._keep)]:
+                if old != key:
+                    del self._jobs[old]
+            return job
+
+    def _in_turn(self, job: Job, work: Callable[[Job], Any]) -> None:
+        with self._turn:
+            job.run(work)
+
+
+def _readable(error: Exception) -> str:
+    """Our own errors are sentences; others are named."""
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,142 @@
+"""The orders of a whole layer in two pictures: the profile of lengths, and losses beside bounds."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.palette import NEUTRAL, ORDER_COLORS, ORDER_DASHES
+from lattice_core.inputs import FloatArray, IntArray
+
+ORDER_NAMES = {
+    "front_to_back": "front to back",
+    "back_to_front": "back to front",
+    "act_order": "act-order",
+    "min_pivot": "min-pivot",
+}
+CLEAR = "rgba(0, 0, 0, 0)"
+BELOW = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
+
+
+def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float) -> go.Figure:
+    """The length of the Gram-Schmidt vector at each position, one line an order.
+
+    Parameters
+    ----------
+    profiles : dict
+        By order: the input columns and the lengths R_jj, both (c,), first quantized first.
+    mean : float
+        The geometric mean of the lengths, the same for every order.
+    """
+    lines = []
+    for order, (columns, lengths) in profiles.items():
+        positions = np.arange(1, len(lengths) + 1)
+        lines.append(
+            go.Scatter(
+                x=positions,
+                y=np.where(lengths > 0, lengths, np.nan),
+                customdata=columns,
+                mode="lines",
+                name=ORDER_NAMES[order],
+                line={
+                    "color": ORDER_COLORS[order],
+                    "dash": ORDER_DASHES[order],
+                    "width": 2 if order in ("act_order", "min_pivot") else 1.2,
+                },
+                hovertemplate=(
+                    f"<b>{ORDER_NAMES[order]}</b><br>position %{{x}}<br>column %{{customdata}}"
+                    "<br>length %{y:.4g}<extra></extra>"
+                ),
+            )
+        )
+    count = max(len(lengths) for _, lengths in profiles.values())
+    lines.append(
+        go.Scatter(
+            x=[1, count],
+            y=[mean, mean],
+            mode="lines",
+            name="geometric mean, the same for all",
+            line={"color": NEUTRAL, "dash": "longdash", "width": 1.5},
+            hovertemplate="geometric mean %{y:.4g}<extra></extra>",
+        )
+    )
+    return go.Figure(
+        lines,
+        go.Layout(
+            height=430,
+            margin={"l": 10, "r": 10, "t": 10, "b": 10},
+            paper_bgcolor=CLEAR,
+            plot_bgcolor=CLEAR,
+            legend=BELOW,
+            xaxis={"title": {"text": "position in the order: first quantized … last"}},
+            yaxis={
+                "title": {"text": "length of the Gram-Schmidt vector"},
+                "type": "log",
+                "dtick": 1,
+                "exponentformat": "power",
+                "automargin": True,
+            },
+        ),
+    )
+
+
+def loss_figure(losses: dict[str, dict[str, float]], bounds: dict[str, float]) -> go.Figure:
+    """Losses as dots and bounds as bars across, one row an order, as shares of the output.
+
+    Parameters
+    ----------
+    losses : dict
+        By overflow (``"keep"``, ``"clip"``), then by order.
+    bounds : dict
+        By order; they bind the losses that keep every code.
+    """
+    rows = [ORDER_NAMES[order] for order in bounds]
+    colors = [ORDER_COLORS[order] for order in bounds]
+    looks = {
+        "keep": ("loss, every code kept", {"symbol": "circle", "size": 13}),
+        "clip": ("loss, codes clipped", {"symbol": "x-thin", "size": 11, "line": {"width": 3}}),
+    }
+    traces = []
+    for overflow, by_order in losses.items():
+        name, marker = looks[overflow]
+        line = {**marker.get("line", {"width": 1}), "color": colors}
+        traces.append(
+            go.Scatter(
+                x=[by_order[order] for order in bounds],
+                y=rows,
+                mode="markers",
+                name=name,
+                marker={**marker, "color": colors, "line": line},
+                hovertemplate=f"%{{y}}<br>{name}: %{{x:.3%}}<extra></extra>",
+            )
+        )
+    traces.append(
+        go.Scatter(
+            x=list(bounds.values()),
+            y=rows,
+            mode="markers",
+            name="bound (void where codes are clipped)",
+            marker={
+                "symbol": "line-ns",
+                "size": 30,
+                "color": colors,
+                "line": {"width": 3, "color": colors},
+            },
+            hovertemplate="%{y}<br>bound: %{x:.3%}<extra></extra>",
+        )
+    )
+    return go.Figure(
+        traces,
+        go.Layout(
+            height=330,
+            margin={"l": 10, "r": 10, "t": 10, "b": 10},
+            paper_bgcolor=CLEAR,
+            plot_bgcolor=CLEAR,
+            legend={**BELOW, "y": -0.28},
+            xaxis={
+                "title": {"text": "share of the layer's output, ‖Xw‖²"},
+                "tickformat": ".2~%",
+                "rangemode": "tozero",
+                "automargin": True,
+            },
+            yaxis={"autorange": "reversed", "automargin": True},
+        ),
+    )

@@ -1,0 +1,65 @@
+"""The question on *Real layers*: what does one bit buy?"""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.figures.order_profile import ORDER_NAMES
+from app.quiz import predict
+
+if TYPE_CHECKING:
+    from lattice_core.layers.order_comparison import OrderComparison
+
+OPTIONS = {
+    0.5: "It falls to about a half",
+    0.25: "It falls to about a quarter",
+    1 / 16: "It falls to about a sixteenth",
+    2.0: "It about doubles",
+    4.0: "It grows about fourfold",
+    16.0: "It grows about sixteenfold",
+}
+
+
+def one_bit(
+    shown: "OrderComparison", other_bits: int, compare: Callable[[], "OrderComparison"], key: str
+) -> None:
+    """Ask how the loss changes with one bit more or less.
+
+    Parameters
+    ----------
+    shown : OrderComparison
+    other_bits : int
+        One more than on show, or one fewer.
+    compare : callable
+        The comparison with that many bits; called once a choice is made.
+    key : str
+        Of the layer on show.
+    """
+    result = shown.best("keep")
+    more = other_bits > shown.bits
+    answer = explanation = ""
+    if st.session_state.get(f"quiz_{key}") is not None:
+        other = compare().result(result.order, "keep")
+        factor = other.loss / result.loss
+        answer = OPTIONS[nearest_option(factor, more)]
+        explanation = (
+            f"The loss is multiplied by {factor:.3f}. The order and its pivots are the same; only "
+            f"the grid spacings {'shrink, to about half' if more else 'grow, about twofold'}. "
+            "The loss goes with their square, as the bound $\\frac14 \\sum_j D_j s_j^2$ does."
+        )
+    predict(
+        f"The grid has {shown.bits} bits. With {other_bits} bits in its place, every code kept and "
+        f"the order {ORDER_NAMES[result.order]}: what happens to the loss?",
+        [text for change, text in OPTIONS.items() if (change < 1) == more],
+        answer,
+        explanation,
+        key=key,
+    )
+
+
+def nearest_option(factor: float, more: bool) -> float:
+    """The offered factor nearest to the true one, in ratio."""
+    offered = [change for change in OPTIONS if (change < 1) == more]
+    return min(offered, key=lambda change: abs(math.log(change / factor)))

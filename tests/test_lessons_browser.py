@@ -1,0 +1,194 @@
+"""The lessons as a student uses them, in a real Chromium: drag, step back, keys, reload, phone, dark."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from browser import AppPage, chromium, eventually, require_chromium, serve
+
+from lattice_core import PRESETS
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+ENTRY = Path(__file__).parents[1] / "app" / "main.py"
+SKEWED = PRESETS["skewed"].problem
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    require_chromium()
+    with serve(ENTRY) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def open_app(address, browser):
+    """Open a path of the app; width, colour scheme and touch as asked."""
+    contexts = []
+
+    def opened(path: str, width: int = 1280, **options: object) -> AppPage:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        errors: list[str] = []
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        app = AppPage(page, address).open(path)
+        app.errors = errors
+        return app
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def query(app: AppPage) -> dict[str, str]:
+    search = app.page.evaluate("location.search.slice(1)")
+    return {k: v[0] for k, v in parse_qs(search).items()}
+
+
+def drag(app: AppPage, stepper, right: float, down: float, moves: int = 6) -> None:
+    x, y = stepper.handle_centre()
+    app.page.mouse.move(x, y)
+    app.page.mouse.down()
+    for k in range(1, moves + 1):
+        app.page.mouse.move(x + right * k / moves, y + down * k / moves)
+        app.page.wait_for_timeout(60)
+    app.page.mouse.up()
+
+
+def point_of(stepper, name: str) -> list[float]:
+    """Where the figure on the screen shows a one-point trace."""
+    return stepper.ask(
+        f"(t => [t.x[0], t.y[0]])(gd._fullData.find(t => t.name === {name!r} && t.x.length))"
+    )
+
+
+def test_dragging_the_target_moves_answer_table_laws_and_link(open_app) -> None:
+    app = open_app("/nearest_plane?problem=skewed&step=2")
+    stepper = app.stepper("plane_stepper_2")
+    stepper.wait_for_step(2)
+    before = point_of(stepper, "answer B z")
+    drag(app, stepper, 130, -70)
+    eventually(lambda: "weights" in query(app), what="the link has the new weights")
+    app.wait()
+    weights = [float(value) for value in query(app)["weights"].split(",")]
+    moved = SKEWED.__class__(SKEWED.hessian, weights, SKEWED.scales)
+    eventually(lambda: point_of(stepper, "answer B z") != before, what="another answer")
+    answer = moved.lattice.point(moved.babai.codes)
+    assert point_of(stepper, "answer B z") == pytest.approx(list(answer), abs=1e-9)
+    target = moved.lattice.point([w / s for w, s in zip(weights, SKEWED.scales, strict=True)])
+    assert point_of(stepper, "target y") == pytest.approx(list(target), abs=1e-9)
+    loss = f"{moved.babai.squared_distance:.4g}"
+    assert app.page.get_by_role("cell", name=loss).count() >= 2  # table and laws
+    assert not app.errors
+
+
+def test_step_forward_back_keys_and_reload(open_app) -> None:
+    app = open_app("/nearest_plane?problem=three_inputs")
+    stepper = app.stepper("plane_stepper_3")
+    stepper.wait_for_step(0)
+    for _ in range(3):
+        stepper.button("Step forward").click()
+    stepper.wait_for_step(3)
+    app.page.keyboard.press("ArrowLeft")
+    stepper.wait_for_step(2)
+    assert "z₂ = 1" in stepper.sentence.inner_text()
+    eventually(lambda: query(app).get("step") == "2", what="the link has the step")
+    app.reload()
+    app.stepper("plane_stepper_3").wait_for_step(2)
+    assert query(app) == {"problem": "three_inputs", "step": "2"}
+
+
+def test_camera_stays_over_a_step_and_over_new_weights(open_app) -> None:
+    app = open_app("/nearest_plane?problem=three_inputs&step=1")
+    stepper = app.stepper("plane_stepper_3")
+    stepper.wait_for_step(1)
+    stepper.turn_scene()
+    turned = stepper.camera()
+    stepper.button("Step forward").click()
+    stepper.wait_for_step(2)
+    assert stepper.camera() == turned
+    weight = app.number_input("Weight w₁")
+    weight.fill("0.9")
+    weight.press("Enter")
+    eventually(lambda: "weights" in query(app), what="the link has the new weights")
+    app.wait()
+    assert stepper.camera() == turned
+
+
+def test_lockstep_moves_both_sides_and_the_other_page_shows_the_same_problem(open_app) -> None:
+    app = open_app("/gptq_is_babai?problem=real_two_inputs")
+    stepper = app.stepper("lockstep_stepper_2")
+    stepper.wait_for_step(0)
+    stepper.button("Last step").click()
+    stepper.wait_for_step(3)
+    codes = stepper.ask("[...gd._fullData.find(t => t.name === 'code').x]")
+    problem = PRESETS["real_two_inputs"].problem
+    assert codes == problem.gptq.codes[problem.order_indices].tolist()
+    answer = problem.lattice.point(problem.babai.codes)
+    assert point_of(stepper, "answer B z") == pytest.approx(list(answer))
+    eventually(lambda: query(app).get("step") == "3", what="the server knows the step")
+    app.go_to("Lessons", "Nearest plane")
+    app.stepper("plane_stepper_2").wait_for_step(3)
+    assert query(app) == {"problem": "real_two_inputs", "step": "3"}
+
+
+def test_target_is_dragged_with_a_finger_on_a_phone(open_app) -> None:
+    app = open_app("/gptq_is_babai?problem=skewed&step=2", 390, has_touch=True, is_mobile=True)
+    stepper = app.stepper("lockstep_stepper_2")
+    stepper.wait_for_step(2)
+    assert app.page.evaluate("document.documentElement.scrollWidth") <= 390
+    stepper.handle.scroll_into_view_if_needed()
+    x, y = stepper.handle_centre()
+    finger = app.page.context.new_cdp_session(app.page)
+    touch = [{"x": x, "y": y}]
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": touch})
+    for k in range(1, 5):
+        touch = [{"x": x - 12 * k, "y": y + 10 * k}]
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": touch})
+        app.page.wait_for_timeout(50)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    eventually(lambda: "weights" in query(app), what="the link has the new weights")
+
+
+@pytest.mark.parametrize("path", ["/", "/nearest_plane", "/gptq_is_babai"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_fit_their_width(open_app, path, width) -> None:
+    app = open_app(path, width)
+    wide = app.page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stMain] *')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1"
+        " && !e.closest('table, .katex, pre, .stepper-graph, [role=dialog]'))"
+        ".map(e => e.tagName + '.' + e.className).slice(0, 3)"
+    )
+    assert wide == []
+    assert not app.errors
+
+
+def test_dark_mode_reaches_the_figure(open_app) -> None:
+    app = open_app("/nearest_plane", color_scheme="dark")
+    stepper = app.stepper("plane_stepper_2")
+    assert stepper.ask("gd._fullLayout.font.color").lower() == "#e4e8eb"
+    light = open_app("/nearest_plane", color_scheme="light")
+    assert light.stepper("plane_stepper_2").ask("gd._fullLayout.font.color").lower() == "#20262b"
+
+
+@pytest.mark.parametrize("path", ["/", "/nearest_plane?step=2", "/gptq_is_babai?step=1"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_accessibility_faults(open_app, path, scheme) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    app = open_app(path, color_scheme=scheme)
+    found = Axe().run(app.page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+    serious = [
+        f"{fault['id']}: {fault['nodes'][0]['html'][:120]}"
+        for fault in found.response["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
