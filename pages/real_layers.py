@@ -25,8 +25,8 @@ POLL_SECONDS = 0.5
 def page() -> None:
     lesson.title("Real layers", "Which order is best on a layer of a real language model?")
     st.markdown(
-        "GPTQ rounds the columns of a layer's weight matrix one by one. Each rounding error is made "
-        "up for by the columns still to come. So it matters who comes first and who is last. "
+        "GPTQ rounds the columns of a layer's weight matrix one by one. Each rounding error is "
+        "made up for by the columns still to come. So it matters who comes first and who is last. "
         "Choose a layer of a small language model. Its four orders are compared here and now."
     )
     if missing := layer_work.what_is_missing():
@@ -190,9 +190,10 @@ def _laws(compared: "OrderComparison") -> None:
     least, most = order_laws.mean_share_of_the_bound(compared)
     with st.container(border=True, key="measured_L7"):
         st.markdown(
-            "**L7. On average a third of the bound** :blue-badge[:material/straighten: measured]\n\n"
-            "If the targets were spread evenly over the box, the loss would be a third of the bound "
-            "on average. Real targets need not be, so this is no theorem about them. "
+            "**L7. On average a third of the bound** "
+            ":blue-badge[:material/straighten: measured]\n\n"
+            "If the targets were spread evenly over the box, the loss would be a third of the "
+            "bound on average. Real targets need not be, so this is no theorem about them. "
             f"On this layer, every code kept, it is **{least:.3f} to {most:.3f}** over the orders."
         )
         st.caption("Expected: [C] Appendix D.2")

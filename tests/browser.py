@@ -55,7 +55,9 @@ def serve(entry: Path, seconds: float = 60) -> Iterator[str]:
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     # From the repository root, where `python -m` finds our packages even if they are not installed.
-    server = subprocess.Popen([sys.executable, "-m", "streamlit", "run", str(entry), *flags], cwd=REPOSITORY)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(entry), *flags], cwd=REPOSITORY
+    )
     address = f"http://localhost:{port}"
     try:
         _wait_until_healthy(server, address, seconds)
@@ -69,7 +71,9 @@ def _wait_until_healthy(server: subprocess.Popen, address: str, seconds: float) 
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise RuntimeError(f"streamlit ended with status {server.returncode} before it served {address}.")
+            raise RuntimeError(
+                f"streamlit ended with status {server.returncode} before it served {address}."
+            )
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
                 return
@@ -120,8 +124,13 @@ class AppPage:
         self.page.wait_for_selector("[data-testid='stApp'][data-test-connection-state='CONNECTED']")
         self.page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
 
-    def go_to(self, section: str, title: str) -> None:
-        """By the navigation, as a visitor does."""
+    def go_to(self, title: str) -> None:
+        """By a link on the page or in its side bar."""
+        self.page.get_by_role("link", name=title).click()
+        self.wait()
+
+    def go_to_chapter(self, section: str, title: str) -> None:
+        """By the menus at the top, as a visitor does."""
         self.page.get_by_text(section).first.click()
         self.page.get_by_role("menuitem", name=title).click()
         self.wait()

@@ -20,14 +20,31 @@ def flat_figure(target: tuple[float, float]) -> go.Figure:
     figure = make_subplots(cols=2, column_widths=[0.35, 0.65], horizontal_spacing=0.1)
     i, j = (part.ravel() for part in np.meshgrid(np.arange(-4, 5), np.arange(-4, 5)))
     figure.add_bar(x=["plane", "point"], y=[0, 0], name="distance", marker_color=GREEN)
-    figure.add_scatter(x=i + 0.3 * j, y=0.9 * j, mode="markers", name="lattice", marker_color=GREY, row=1, col=2)
-    figure.add_scatter(x=[], y=[], mode="lines", name="path", line={"color": BLUE, "width": 3}, row=1, col=2)
+    figure.add_scatter(
+        x=i + 0.3 * j, y=0.9 * j, mode="markers", name="lattice", marker_color=GREY, row=1, col=2
+    )
+    figure.add_scatter(
+        x=[], y=[], mode="lines", name="path", line={"color": BLUE, "width": 3}, row=1, col=2
+    )
     for height in range(-2, 3):
         figure.add_scatter(
-            x=[-6, 6], y=[0.9 * height] * 2, mode="lines", line_color=GREY, line_width=1, showlegend=False, row=1, col=2
+            x=[-6, 6],
+            y=[0.9 * height] * 2,
+            mode="lines",
+            line_color=GREY,
+            line_width=1,
+            showlegend=False,
+            row=1,
+            col=2,
         )
     figure.add_scatter(
-        x=[target[0]], y=[target[1]], mode="markers", name="target", marker={"color": ORANGE, "size": 11}, row=1, col=2
+        x=[target[0]],
+        y=[target[1]],
+        mode="markers",
+        name="target",
+        marker={"color": ORANGE, "size": 11},
+        row=1,
+        col=2,
     )
     reach = 4 if abs(target[0]) < 3 else 6  # so that a drag changes the ranges
     figure.update_xaxes(range=[-reach, reach], row=1, col=2)
@@ -41,7 +58,11 @@ def flat_figure(target: tuple[float, float]) -> go.Figure:
                 go.Bar(y=[part * abs(target[1]), part * abs(target[0])]),
                 go.Scatter(x=[0, part * target[0]], y=[0, part * target[1]]),
             ],
-            layout={"annotations": [{"x": 0, "y": 2.6, "xref": "x2", "yref": "y2", "text": f"Part {part:.2f}"}]},
+            layout={
+                "annotations": [
+                    {"x": 0, "y": 2.6, "xref": "x2", "yref": "y2", "text": f"Part {part:.2f}"}
+                ]
+            },
         )
         for part in parts
     ]
@@ -70,15 +91,30 @@ def space_figure(seed: int) -> go.Figure:
     codes = np.stack(np.meshgrid(*[np.arange(-3, 3)] * 3), -1).reshape(-1, 3)
     x, y, z = (codes @ basis).T
     figure = go.Figure()
-    figure.add_scatter3d(x=x, y=y, z=z, mode="markers", name="lattice", marker={"size": 2, "color": GREY})
-    figure.add_scatter3d(x=x, y=y, z=z, mode="lines", name="edges", line={"color": GREEN, "width": 1})
-    corners = {"x": [-4, 4, 4, -4], "y": [-4, -4, 4, 4], "i": [0, 0], "j": [1, 2], "k": [2, 3], "opacity": 0.3}
+    figure.add_scatter3d(
+        x=x, y=y, z=z, mode="markers", name="lattice", marker={"size": 2, "color": GREY}
+    )
+    figure.add_scatter3d(
+        x=x, y=y, z=z, mode="lines", name="edges", line={"color": GREEN, "width": 1}
+    )
+    corners = {
+        "x": [-4, 4, 4, -4],
+        "y": [-4, -4, 4, 4],
+        "i": [0, 0],
+        "j": [1, 2],
+        "k": [2, 3],
+        "opacity": 0.3,
+    }
     figure.add_mesh3d(**corners, z=[0] * 4, color=BLUE, name="plane", showlegend=True)
     figure.add_mesh3d(**corners, z=[2] * 4, color=ORANGE, name="other plane", showlegend=True)
-    figure.frames = [go.Frame(traces=[2], data=[go.Mesh3d(z=[height] * 4)]) for height in range(-2, 3)]
+    figure.frames = [
+        go.Frame(traces=[2], data=[go.Mesh3d(z=[height] * 4)]) for height in range(-2, 3)
+    ]
     figure.layout.title = "A plane moves"
     figure.layout.scene.aspectmode = "data"
-    figure.layout.meta = {"sentences": [f"The plane is at height {height}." for height in range(-2, 3)]}
+    figure.layout.meta = {
+        "sentences": [f"The plane is at height {height}." for height in range(-2, 3)]
+    }
     return figure
 
 
@@ -99,13 +135,22 @@ def flat_page() -> None:
     answer_slowly()
     step = int(st.query_params.get("step", 0))
     target = st.session_state.get("target", (2.3, 1.4))
-    stepper(flat_figure(target), key="flat", step=step, on_step=keep_step, on_target=keep_target, height=420)
+    stepper(
+        flat_figure(target),
+        key="flat",
+        step=step,
+        on_step=keep_step,
+        on_target=keep_target,
+        height=420,
+    )
     st.button("Go to step 2", on_click=lambda: keep_step(2))
     st.button("Move the target", on_click=lambda: st.session_state.update(target=(-1.0, 0.5)))
     st.text_input("Words")
     st.write(f"Python saw step {step}")
     st.write(f"Python saw target {target[0]:.3f}, {target[1]:.3f}")
-    st.write(f"Python saw {st.session_state.get('drags', 0)} drags and {st.session_state.get('drops', 0)} drops")
+    st.write(
+        f"Python saw {st.session_state.get('drags', 0)} drags and {st.session_state.get('drops', 0)} drops"
+    )
 
 
 def space_page() -> None:
@@ -125,4 +170,7 @@ def space_page() -> None:
 
 
 st.set_page_config(page_title="Stepper", layout="wide")
-st.navigation([st.Page(flat_page, title="Flat", default=True), st.Page(space_page, title="Space")], position="top").run()
+st.navigation(
+    [st.Page(flat_page, title="Flat", default=True), st.Page(space_page, title="Space")],
+    position="top",
+).run()

@@ -67,6 +67,14 @@ def test_bad_hessian(function, bad) -> None:
         TAKES_A_HESSIAN[function](np.array(hessian, dtype=float))
 
 
+def test_fewer_inputs_than_columns_are_singular_even_where_cholesky_succeeds(rng) -> None:
+    # About every third of these has pivots made of rounding errors, all of them positive.
+    for _ in range(20):
+        inputs = rng.standard_normal((4, 5))
+        with pytest.raises(ValueError, match=r"not positive definite.*damping=0\.01"):
+            pivots(inputs.T @ inputs)
+
+
 @pytest.mark.parametrize("bad", ["singular", "indefinite", "dead input"])
 def test_damping_that_the_message_names_is_enough(bad) -> None:
     hessian = np.array(BAD_HESSIANS[bad][0], dtype=float)

@@ -160,7 +160,9 @@ def test_prediction_is_answered(file, name) -> None:
 
 
 def test_lesson_link_hides_what_it_says() -> None:
-    app = open_page("nearest_plane.py", hide="controls,laws,quiz,try,code,sources,downloads,numbers")
+    app = open_page(
+        "nearest_plane.py", hide="controls,laws,quiz,try,code,sources,downloads,numbers"
+    )
     assert not app.selectbox
     assert not app.radio
     assert not app.expander

@@ -9,7 +9,12 @@ from app.problem_link import DEFAULT, HIDEABLE, from_query, to_query
 from lattice_core import ORDERS, PRESETS, Problem, random_problem
 
 CUSTOM = Problem(
-    hessian=((2.0, 0.3, 0.1, 0.0), (0.3, 1.0, 0.2, 0.4), (0.1, 0.2, 3.0, 0.5), (0.0, 0.4, 0.5, 1.0)),
+    hessian=(
+        (2.0, 0.3, 0.1, 0.0),
+        (0.3, 1.0, 0.2, 0.4),
+        (0.1, 0.2, 3.0, 0.5),
+        (0.0, 0.4, 0.5, 1.0),
+    ),
     weights=(0.1, -0.25, 1 / 3, 2e-5),
     scales=(0.1, 0.2, 0.3, 0.4),
     order="min_pivot",
@@ -56,7 +61,10 @@ def test_empty_link_is_the_first_preset() -> None:
         ({"problem": "random", "seed": "-1"}, "seed is -1"),
         ({"problem": "random", "seed": "1e3"}, "invalid literal"),
         ({"problem": "custom"}, "scales is missing"),
-        ({"problem": "custom", "scales": "1,1", "weights": "0,0", "hessian": "1,2"}, "3 were wanted"),
+        (
+            {"problem": "custom", "scales": "1,1", "weights": "0,0", "hessian": "1,2"},
+            "3 were wanted",
+        ),
         (
             {"problem": "custom", "scales": "1,1", "weights": "0,0", "hessian": "1,1,1"},
             "not positive definite",

@@ -191,14 +191,19 @@ def test_dragging_is_answered_live_and_the_last_position_is_final(app, flat):
     flat.wait_for_step(4)
     before = flat.trace(TARGET)["x"][0]
     drag(flat, -200, 40)
-    eventually(lambda: flat.trace(PATH)["x"][1] < before - 0.5, what="the path follows while the button is down")
+    eventually(
+        lambda: flat.trace(PATH)["x"][1] < before - 0.5,
+        what="the path follows while the button is down",
+    )
     flat.page.mouse.up()
     app.wait()
     app.page.get_by_text("and 1 drops").wait_for()
     target = flat.trace(TARGET)
     assert target["x"][0] < before - 2
     app.wait_for_text(f"Python saw target {target['x'][0]:.3f}, {target['y'][0]:.3f}")
-    eventually(lambda: flat.trace(PATH)["x"][1] == target["x"][0], what="the path ends at the target")
+    eventually(
+        lambda: flat.trace(PATH)["x"][1] == target["x"][0], what="the path ends at the target"
+    )
     assert int(app.text("drags").split()[2]) >= 2
     answers = flat.timings("answerMilliseconds")
     assert np.percentile(answers, 95) < 1000, answers  # on an idle machine about 150
@@ -207,7 +212,9 @@ def test_dragging_is_answered_live_and_the_last_position_is_final(app, flat):
 def test_late_answers_do_not_pull_the_target_back_nor_move_the_axes(open_app):
     app = open_app("/?delay=0.2")
     flat = app.stepper("flat")
-    drag(flat, 300, 0, moves=30, pause=20)  # beyond the right edge: x stops at 4, and Python asks for other ranges
+    drag(
+        flat, 300, 0, moves=30, pause=20
+    )  # beyond the right edge: x stops at 4, and Python asks for other ranges
     places = []
     for _ in range(10):
         places.append(flat.handle_centre()[0])
@@ -216,7 +223,10 @@ def test_late_answers_do_not_pull_the_target_back_nor_move_the_axes(open_app):
     assert flat.ask("gd._fullLayout.xaxis2.range") == [-4, 4]
     flat.page.mouse.up()
     app.page.get_by_text("and 1 drops").wait_for()
-    eventually(lambda: flat.ask("gd._fullLayout.xaxis2.range") == [-6, 6], what="the axes follow once it is let go")
+    eventually(
+        lambda: flat.ask("gd._fullLayout.xaxis2.range") == [-6, 6],
+        what="the axes follow once it is let go",
+    )
     np.testing.assert_allclose(flat.trace(TARGET)["x"], [4.0])
 
 
@@ -273,7 +283,9 @@ def test_camera_is_kept_over_steps_and_new_figures_until_reset(open_app):
 def test_dark_theme_reaches_the_figure_at_once(app, flat):
     def colours() -> list[str]:
         layout = "gd._fullLayout"
-        return flat.ask(f"[{layout}.font.color, {layout}.xaxis2.gridcolor, {layout}.annotations[0].font.color]")
+        return flat.ask(
+            f"[{layout}.font.color, {layout}.xaxis2.gridcolor, {layout}.annotations[0].font.color]"
+        )
 
     light = colours()
     app.page.emulate_media(color_scheme="dark")

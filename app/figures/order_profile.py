@@ -12,6 +12,7 @@ ORDER_NAMES = {
     "act_order": "act-order",
     "min_pivot": "min-pivot",
 }
+NATURAL = ("front_to_back", "back_to_front")  # they jump up and down: drawn thin, behind
 CLEAR = "rgba(0, 0, 0, 0)"
 BELOW = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
 
@@ -39,8 +40,9 @@ def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float
                 line={
                     "color": ORDER_COLORS[order],
                     "dash": ORDER_DASHES[order],
-                    "width": 2 if order in ("act_order", "min_pivot") else 1.2,
+                    "width": 1 if order in NATURAL else 2,
                 },
+                opacity=0.6 if order in NATURAL else 1,
                 hovertemplate=(
                     f"<b>{ORDER_NAMES[order]}</b><br>position %{{x}}<br>column %{{customdata}}"
                     "<br>length %{y:.4g}<extra></extra>"
@@ -70,8 +72,6 @@ def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float
             yaxis={
                 "title": {"text": "length of the Gram-Schmidt vector"},
                 "type": "log",
-                "dtick": 1,
-                "exponentformat": "power",
                 "automargin": True,
             },
         ),

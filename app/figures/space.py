@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
-from app.figures.stepped import Traces, stepped_figure
 from app.figures.plane import NBSP, SURROUNDINGS
+from app.figures.stepped import Traces, stepped_figure
 from app.figures.window import Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray

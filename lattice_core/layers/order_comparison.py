@@ -116,7 +116,7 @@ class OrderComparison:
 
     @property
     def mean_length(self) -> float:
-        """The geometric mean of the Gram-Schmidt lengths, ``det^(1/2c)``; the same in every order."""
+        """Geometric mean of the Gram-Schmidt lengths, ``det^(1/2c)``; the same in every order."""
         live = int((self.profiles[0].lengths > 0).sum())
         return math.exp(self.log_determinant / (2 * live))
 

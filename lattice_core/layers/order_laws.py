@@ -17,10 +17,10 @@ def kept_rows_are_bounded(comparison: OrderComparison) -> LawCheck:
         rf"Each row's loss is at most $\frac14 \sum_j D_j s_j^2$. Checked on {rows:,} rows: "
         f"{comparison.rows:,} rows in each of {len(comparison.profiles)} orders.",
         "[C] Theorem 5; [B]",
-        "largest loss ÷ bound of a row",
+        "loss ÷ bound of the worst row",
         worst,
         "≤",
-        "the bound ÷ itself",
+        "all of the bound",
         1.0,
         worst <= 1 + TOLERANCE,
     )
@@ -39,10 +39,10 @@ def clipping_voids_the_bound(comparison: OrderComparison) -> LawCheck:
         "A code at the end of the grid may be further than ½ from its centre. "
         "Then the error leaves the box, and law L6 promises nothing.",
         "[C] Theorem 5 assumes no clipping",
-        "largest loss ÷ bound of a row",
+        "loss ÷ bound of the worst row",
         worst,
         "≤",
-        "the bound ÷ itself",
+        "all of the bound",
         1.0,
         worst <= 1 + TOLERANCE,
         void=f"up to {100 * most:.2g} % of the codes are clipped, and {over:,} of {rows:,} rows "

@@ -1,0 +1,94 @@
+"""How fast the app answers, measured in a real Chromium: ``python tests/measure_app.py``.
+
+Prints median and 95th percentile. Steps are timed in the page, from the first line of the drawing
+to plotly's last; a dragged target from sending it until the figure that answers it is drawn; the
+first page from the browser's request until its stepper has drawn.
+"""
+
+import os
+import platform
+import statistics
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from browser import AppPage, chromium, serve
+
+ENTRY = Path(__file__).parents[1] / "app" / "main.py"
+
+
+def report(name: str, milliseconds: list[float], limit: float) -> None:
+    """One line: what, how many, median, 95th percentile, the limit it is to keep."""
+    ordered = sorted(milliseconds)
+    high = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
+    print(
+        f"{name:48} n={len(ordered):<4} median {statistics.median(ordered):7.1f} ms   "
+        f"95 % {high:7.1f} ms   limit {limit:g} ms"
+    )
+
+
+def first_page(browser, address: str) -> float:
+    """A visitor with an empty cache, from request to a drawn figure."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    started = time.perf_counter()
+    AppPage(page, address).open("/nearest_plane").stepper("plane_stepper_2")
+    taken = (time.perf_counter() - started) * 1000
+    page.context.close()
+    return taken
+
+
+def steps(browser, address: str, query: str, key: str) -> list[float]:
+    """Milliseconds to draw each of forty steps, forth and back."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    app = AppPage(page, address).open(query)
+    stepper = app.stepper(key)
+    before = len(stepper.timings("drawMilliseconds"))
+    for k in range(40):
+        forward = (k // int(stepper.scrub.get_attribute("max") or 3)) % 2 == 0
+        step = stepper.drawn_step()
+        page.keyboard.press("ArrowRight" if forward else "ArrowLeft")
+        page.wait_for_timeout(60)
+        stepper.wait_for_step(step + (1 if forward else -1))
+    taken = stepper.timings("drawMilliseconds")[before:]
+    page.close()
+    return taken
+
+
+def drags(browser, address: str) -> list[float]:
+    """Milliseconds until each target of a drag of two hundred moves was answered."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    stepper = AppPage(page, address).open("/nearest_plane?step=2").stepper("plane_stepper_2")
+    page.wait_for_timeout(500)
+    x, y = stepper.handle_centre()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for k in range(200):
+        page.mouse.move(x + k % 80, y - k % 50)
+        page.wait_for_timeout(30)
+    page.mouse.up()
+    page.wait_for_timeout(1000)
+    taken = stepper.timings("answerMilliseconds")
+    page.close()
+    return taken
+
+
+def main() -> None:
+    """Measure and print."""
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+        f"Python {platform.python_version()}, streamlit {version('streamlit')}, "
+        f"plotly {version('plotly')}, headless Chromium with software rendering"
+    )
+    with serve(ENTRY) as address, chromium() as browser:
+        report("first page ready", [first_page(browser, address) for _ in range(5)], 3500)
+        plane = steps(browser, address, "/nearest_plane?problem=skewed", "plane_stepper_2")
+        report("a step in 2-D", plane, 50)
+        lockstep = steps(browser, address, "/gptq_is_babai?problem=skewed", "lockstep_stepper_2")
+        report("a step in 2-D beside the number lines", lockstep, 50)
+        space = steps(browser, address, "/nearest_plane?problem=three_inputs", "plane_stepper_3")
+        report("a step in 3-D", space, 200)
+        report("a dragged target answered", drags(browser, address), 300)
+
+
+if __name__ == "__main__":
+    main()
