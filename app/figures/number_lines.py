@@ -7,7 +7,7 @@ from app.figures import plane, space
 from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, TARGET
-from app.figures.stepped import Traces, stepped_figure
+from app.figures.stepped import Trace, scatter, stepped_figure
 from app.figures.window import window_around
 from lattice_core import Problem
 
@@ -98,7 +98,7 @@ def _grid_ends(problem: Problem) -> list[dict]:
     ]
 
 
-def still_traces(problem: Problem) -> Traces:
+def still_traces(problem: Problem) -> list[Trace]:
     """Where each weight began."""
     return [
         _on_lines(
@@ -110,7 +110,7 @@ def still_traces(problem: Problem) -> Traces:
     ]
 
 
-def moving_traces(problem: Problem, step: int) -> Traces:
+def moving_traces(problem: Problem, step: int) -> list[Trace]:
     """Frame `step`: weights as moved so far, what the step moved, codes, errors."""
     trace = problem.gptq
     now = trace.coordinates_after(min(step, problem.size))
@@ -157,11 +157,11 @@ def _rows(problem: Problem) -> dict[int, int]:
 
 def _on_lines(
     problem: Problem, values: dict[int, float] | np.ndarray, name: str, marker: dict
-) -> go.Scatter:
+) -> Trace:
     if isinstance(values, np.ndarray):
         values = dict(enumerate(values))
     rows = _rows(problem)
-    return go.Scatter(
+    return scatter(
         x=list(values.values()) or [None],
         y=[rows[j] for j in values] or [None],
         xaxis="x2",
@@ -180,9 +180,9 @@ def _segments(
     color: str,
     width: int,
     dash: str,
-) -> go.Scatter:
+) -> Trace:
     rows = _rows(problem)
-    return go.Scatter(
+    return scatter(
         x=[v for _, a, b in spans for v in (a, b, None)] or [None],
         y=[v for j, _, _ in spans for v in (rows[j], rows[j], None)] or [None],
         xaxis="x2",
@@ -194,9 +194,9 @@ def _segments(
     )
 
 
-def _shift_labels(problem: Problem, pushed: list[tuple[int, float, float]]) -> go.Scatter:
+def _shift_labels(problem: Problem, pushed: list[tuple[int, float, float]]) -> Trace:
     rows = _rows(problem)
-    return go.Scatter(
+    return scatter(
         x=[(a + b) / 2 for _, a, b in pushed] or [None],
         y=[rows[j] + 0.3 for j, _, _ in pushed] or [None],
         text=[("+" if b >= a else "") + short(b - a) for _, a, b in pushed],

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET, translucent
-from app.figures.stepped import Traces, stepped_figure
+from app.figures.stepped import Trace, scatter, stepped_figure
 from app.figures.window import Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
@@ -86,14 +86,14 @@ def basis_arrows(problem: Problem, window: Window) -> list[dict]:
     return arrows
 
 
-def still_traces(problem: Problem, window: Window) -> Traces:
+def still_traces(problem: Problem, window: Window) -> list[Trace]:
     """Lattice points and, last, the ringed target."""
     inside, outside = window.admissible, ~window.admissible
     target = problem.target
     return [
         _dots(problem, window, outside, "outside the grid", {"symbol": "x-thin-open", "size": 6}),
         _dots(problem, window, inside, "lattice points", {"symbol": "circle", "size": 7}),
-        go.Scatter(
+        scatter(
             x=[target[0]],
             y=[target[1]],
             mode="markers",
@@ -104,7 +104,7 @@ def still_traces(problem: Problem, window: Window) -> Traces:
     ]
 
 
-def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
+def moving_traces(problem: Problem, window: Window, step: int) -> list[Trace]:
     """What frame `step` adds: the family of lines, the chosen one, legs, ghost, answer, box."""
     trace = problem.babai
     last = problem.size + 1
@@ -117,7 +117,7 @@ def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
         _line_trace(chosen, "nearest plane", PLANE, 3, "solid"),
         _candidates(problem, step),
         _box(problem) if step == last else _blank(_box(problem)),
-        go.Scatter(
+        scatter(
             x=[p[0] for p in path],
             y=[p[1] for p in path],
             mode="lines",
@@ -159,15 +159,15 @@ def _codes_near(problem: Problem, code: int, reach: int) -> list[int]:
     return [z for z in near if problem.grid.low <= z <= problem.grid.high]
 
 
-def _candidates(problem: Problem, step: int) -> go.Scatter:
+def _candidates(problem: Problem, step: int) -> Trace:
     """In step 2: the lattice points on the chosen line."""
     if step != 2:
-        return go.Scatter(x=[None], y=[None], mode="markers", name="points to choose from")
+        return scatter(x=[None], y=[None], mode="markers", name="points to choose from")
     second = problem.babai.steps[1]
     codes = np.tile(problem.babai.codes, (17, 1))[: len(_codes_near(problem, second.code, 8))]
     codes[:, second.index] = _codes_near(problem, second.code, 8)
     points = codes @ problem.lattice.basis.T
-    return go.Scatter(
+    return scatter(
         x=points[:, 0],
         y=points[:, 1],
         mode="markers",
@@ -179,10 +179,10 @@ def _candidates(problem: Problem, step: int) -> go.Scatter:
 
 def _line_trace(
     segments: list[FloatArray], name: str, color: str, width: float, dash: str
-) -> go.Scatter:
+) -> Trace:
     gap = [np.array([np.nan, np.nan])]
     points = np.array([p for segment in segments for p in (*segment, *gap)]).reshape(-1, 2)
-    return go.Scatter(
+    return scatter(
         x=[None if np.isnan(v) else v for v in points[:, 0]],
         y=[None if np.isnan(v) else v for v in points[:, 1]],
         mode="lines",
@@ -192,10 +192,10 @@ def _line_trace(
     )
 
 
-def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter:
+def _leg_labels(problem: Problem, path: list[FloatArray]) -> Trace:
     middles = [(a + b) / 2 for a, b in pairwise(path)]
     lengths = [short(problem.babai.steps[k].plane_distance) for k in range(len(middles))]
-    return go.Scatter(
+    return scatter(
         x=[m[0] for m in middles],
         y=[m[1] for m in middles],
         name="lengths",
@@ -216,10 +216,10 @@ def _side_of_leg(path: list[FloatArray], k: int) -> str:
     return "middle left" if bend[0] > 0 else "middle right"
 
 
-def _box(problem: Problem) -> go.Scatter:
+def _box(problem: Problem) -> Trace:
     corners = problem.lattice.nearest_plane_box(problem.order_indices)[[0, 1, 3, 2, 0]]
     corners = corners + problem.lattice.point(problem.babai.codes)
-    return go.Scatter(
+    return scatter(
         x=corners[:, 0],
         y=corners[:, 1],
         mode="lines",
@@ -231,9 +231,9 @@ def _box(problem: Problem) -> go.Scatter:
     )
 
 
-def _error(problem: Problem) -> go.Scatter:
+def _error(problem: Problem) -> Trace:
     answer = problem.lattice.point(problem.babai.codes)
-    return go.Scatter(
+    return scatter(
         x=[problem.target[0], answer[0]],
         y=[problem.target[1], answer[1]],
         mode="lines",
@@ -243,11 +243,9 @@ def _error(problem: Problem) -> go.Scatter:
     )
 
 
-def _dots(
-    problem: Problem, window: Window, keep: np.ndarray, name: str, marker: dict
-) -> go.Scatter:
+def _dots(problem: Problem, window: Window, keep: np.ndarray, name: str, marker: dict) -> Trace:
     codes, points = window.codes[keep], window.points[keep]
-    return go.Scatter(
+    return scatter(
         x=points[:, 0],
         y=points[:, 1],
         mode="markers",
@@ -258,9 +256,9 @@ def _dots(
     )
 
 
-def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: str) -> go.Scatter:
+def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: str) -> Trace:
     place = [] if point is None else [point]
-    return go.Scatter(
+    return scatter(
         x=[p[0] for p in place],
         y=[p[1] for p in place],
         mode="markers",
@@ -270,6 +268,6 @@ def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: s
     )
 
 
-def _blank(trace: go.Scatter) -> go.Scatter:
+def _blank(trace: Trace) -> Trace:
     """The trace without its points: it keeps its place in the legend."""
-    return trace.update(x=[None], y=[None])
+    return trace | {"x": [None], "y": [None]}

@@ -9,7 +9,7 @@ from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
 from app.figures.plane import NBSP, SURROUNDINGS
-from app.figures.stepped import Traces, stepped_figure
+from app.figures.stepped import Trace, mesh, scatter_3d, stepped_figure
 from app.figures.window import Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
@@ -46,13 +46,13 @@ def scene(window: Window) -> dict:
     }
 
 
-def still_traces(problem: Problem, window: Window) -> Traces:
+def still_traces(problem: Problem, window: Window) -> list[Trace]:
     """Lattice points, basis vectors and the target."""
     shown = window.admissible
     codes, points = window.codes[shown], window.points[shown]
     target = problem.target
     return [
-        go.Scatter3d(
+        scatter_3d(
             **_xyz(points),
             mode="markers",
             name="lattice points",
@@ -61,7 +61,7 @@ def still_traces(problem: Problem, window: Window) -> Traces:
             hovertemplate="z = (%{customdata[0]}, %{customdata[1]}, %{customdata[2]})<extra></extra>",
         ),
         _basis_vectors(problem, window),
-        go.Scatter3d(
+        scatter_3d(
             **_xyz(target[None]),
             mode="markers",
             name="target y",
@@ -71,7 +71,7 @@ def still_traces(problem: Problem, window: Window) -> Traces:
     ]
 
 
-def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
+def moving_traces(problem: Problem, window: Window, step: int) -> list[Trace]:
     """What frame `step` adds: planes or lines to choose from, the nearest, legs, answer, box."""
     trace = problem.babai
     last = problem.size + 1
@@ -85,7 +85,7 @@ def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
         _family_lines(problem, window, step),
         _candidates(problem, step),
         _box(problem) if step == last else _blank(_box(problem)),
-        go.Scatter3d(
+        scatter_3d(
             **_xyz(np.array(path)),
             mode="lines",
             name="error of a step",
@@ -100,7 +100,7 @@ def moving_traces(problem: Problem, window: Window, step: int) -> Traces:
     ]
 
 
-def _planes(problem: Problem, window: Window, step: int, *, chosen: bool) -> go.Mesh3d:
+def _planes(problem: Problem, window: Window, step: int, *, chosen: bool) -> Trace:
     """Step 1's planes as squares: the one chosen (kept afterwards), or the others beside it."""
     name, opacity = ("nearest plane", 0.45) if chosen else ("planes to choose from", 0.18)
     rounding = problem.babai.steps[0]
@@ -110,7 +110,7 @@ def _planes(problem: Problem, window: Window, step: int, *, chosen: bool) -> go.
         corners = [_square(problem, window, code) for code in codes]
     points = np.concatenate(corners) if corners else np.empty((0, 3))
     first = 4 * np.arange(len(corners))
-    return go.Mesh3d(
+    return mesh(
         **_xyz(points),
         i=np.concatenate([first, first]),
         j=np.concatenate([first + 1, first + 2]),
@@ -134,11 +134,11 @@ def _square(problem: Problem, window: Window, code: int) -> FloatArray:
     return middle + window.half * signs @ in_plane.T
 
 
-def _family_lines(problem: Problem, window: Window, step: int) -> go.Scatter3d:
+def _family_lines(problem: Problem, window: Window, step: int) -> Trace:
     """Step 2's lines in the chosen plane; in step 3 the chosen line alone."""
     name = "lines to choose from" if step == 2 else "nearest line"
     if step not in (2, 3):
-        return _blank(go.Scatter3d(name="lines to choose from"))
+        return _blank(scatter_3d(name="lines to choose from"))
     first, second = problem.babai.steps[:2]
     codes = [second.code]
     if step == 2:
@@ -151,7 +151,7 @@ def _family_lines(problem: Problem, window: Window, step: int) -> go.Scatter3d:
         start = start + code * problem.lattice.basis[:, second.index]
         foot = start + direction * ((window.center - start) @ direction)
         segments += [foot - window.half * direction, foot + window.half * direction, None]
-    return go.Scatter3d(
+    return scatter_3d(
         **_xyz_with_gaps(segments),
         mode="lines",
         name=name,
@@ -160,15 +160,15 @@ def _family_lines(problem: Problem, window: Window, step: int) -> go.Scatter3d:
     )
 
 
-def _candidates(problem: Problem, step: int) -> go.Scatter3d:
+def _candidates(problem: Problem, step: int) -> Trace:
     """Step 3's points on the chosen line."""
     if step != 3:
-        return _blank(go.Scatter3d(name="points to choose from"))
+        return _blank(scatter_3d(name="points to choose from"))
     rounding = problem.babai.steps[2]
     near = sorted([rounding.code, *_others(problem, rounding.code)])
     codes = np.tile(problem.babai.codes, (len(near), 1))
     codes[:, rounding.index] = near
-    return go.Scatter3d(
+    return scatter_3d(
         **_xyz(codes @ problem.lattice.basis.T),
         mode="markers",
         name="points to choose from",
@@ -185,14 +185,14 @@ def _others(problem: Problem, code: int) -> list[int]:
     return [z for z in near if problem.grid.low <= z <= problem.grid.high]
 
 
-def _basis_vectors(problem: Problem, window: Window) -> go.Scatter3d:
+def _basis_vectors(problem: Problem, window: Window) -> Trace:
     start = window.quiet_point(problem.lattice.basis)
     places: list[FloatArray | None] = []
     labels: list[str] = []
     for j, vector in enumerate(problem.lattice.basis.T):
         places += [start, start + vector, None]
         labels += ["", f"<b>{symbol('b', j)}</b>", ""]
-    return go.Scatter3d(
+    return scatter_3d(
         **_xyz_with_gaps(places),
         mode="lines+text",
         text=labels,
@@ -202,10 +202,10 @@ def _basis_vectors(problem: Problem, window: Window) -> go.Scatter3d:
     )
 
 
-def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter3d:
+def _leg_labels(problem: Problem, path: list[FloatArray]) -> Trace:
     middles = np.array([(a + b) / 2 for a, b in pairwise(path)]).reshape(-1, 3)
     lengths = [short(problem.babai.steps[k].plane_distance) for k in range(len(middles))]
-    return go.Scatter3d(
+    return scatter_3d(
         **_xyz(middles),
         name="lengths",
         mode="text",
@@ -216,7 +216,7 @@ def _leg_labels(problem: Problem, path: list[FloatArray]) -> go.Scatter3d:
     )
 
 
-def _box(problem: Problem) -> go.Scatter3d:
+def _box(problem: Problem) -> Trace:
     corners = problem.lattice.nearest_plane_box(problem.order_indices)
     corners = corners + problem.lattice.point(problem.babai.codes)
     edges: list[FloatArray | None] = []
@@ -224,7 +224,7 @@ def _box(problem: Problem) -> go.Scatter3d:
         for bit in (1, 2, 4):
             if not a & bit:
                 edges += [corners[a], corners[a | bit], None]
-    return go.Scatter3d(
+    return scatter_3d(
         **_xyz_with_gaps(edges),
         mode="lines",
         name="box of the error",
@@ -233,9 +233,9 @@ def _box(problem: Problem) -> go.Scatter3d:
     )
 
 
-def _error(problem: Problem) -> go.Scatter3d:
+def _error(problem: Problem) -> Trace:
     answer = problem.lattice.point(problem.babai.codes)
-    return go.Scatter3d(
+    return scatter_3d(
         **_xyz(np.array([problem.target, answer])),
         mode="lines",
         name="error",
@@ -244,9 +244,9 @@ def _error(problem: Problem) -> go.Scatter3d:
     )
 
 
-def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: str) -> go.Scatter3d:
+def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: str) -> Trace:
     place = np.full((1, 3), None) if point is None else point[None]
-    return go.Scatter3d(
+    return scatter_3d(
         **_xyz(place),
         mode="markers",
         name=name,
@@ -255,9 +255,9 @@ def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: s
     )
 
 
-def _blank(trace: go.Scatter3d) -> go.Scatter3d:
+def _blank(trace: Trace) -> Trace:
     """The trace without its points: it keeps its place in the legend."""
-    return trace.update(x=[None], y=[None], z=[None])
+    return trace | {"x": [None], "y": [None], "z": [None]}
 
 
 def _xyz(points: FloatArray) -> dict:

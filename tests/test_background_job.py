@@ -1,0 +1,117 @@
+"""Background jobs: shared by key, one at a time, cancelled at once, results kept."""
+
+import threading
+
+import pytest
+from browser import eventually
+
+from app.background_job import BackgroundJobs, Job
+
+
+class Gate:
+    """Work that counts its runs and goes on only when it is let."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.opened = threading.Event()
+
+    def __call__(self, job: Job) -> str:
+        self.runs += 1
+        job.report("counting", 1, 4)
+        assert self.opened.wait(10)
+        return "cancelled" if job.cancelled else "counted"
+
+
+@pytest.fixture
+def gate():
+    made = Gate()
+    yield made
+    made.opened.set()  # no thread outlives its test
+
+
+def finish(job: Job) -> None:
+    eventually(lambda: not job.active, what="the job ends")
+
+
+def test_two_visitors_asking_for_the_same_share_one_job(gate) -> None:
+    jobs = BackgroundJobs(keep=2)
+    first, second = jobs.start("a", gate), jobs.start("a", gate)
+    assert first is second is jobs.get("a")
+    gate.opened.set()
+    finish(first)
+    assert (first.state, first.result, gate.runs) == ("done", "counted", 1)
+    assert jobs.start("a", gate) is first
+
+
+def test_progress_is_seen_from_outside(gate) -> None:
+    job = BackgroundJobs(keep=1).start("a", gate)
+    eventually(lambda: job.progress.total == 4)
+    assert (job.progress.message, job.progress.done) == ("counting", 1)
+    assert job.progress.seconds_left >= 0
+
+
+def test_jobs_take_turns(gate) -> None:
+    jobs = BackgroundJobs(keep=2)
+    first = jobs.start("a", gate)
+    eventually(lambda: first.state == "running")
+    second = jobs.start("b", lambda job: first.state)
+    assert second.state == "waiting"
+    gate.opened.set()
+    finish(second)
+    assert second.result == "done"
+
+
+def test_cancel_ends_the_wait_at_once_and_the_result_is_dropped(gate) -> None:
+    jobs = BackgroundJobs(keep=2)
+    job = jobs.start("a", gate)
+    eventually(lambda: gate.runs == 1)
+    job.cancel()
+    assert job.cancelled
+    assert not job.active
+    again = jobs.start("a", gate)
+    assert again is not job
+    gate.opened.set()
+    finish(again)
+    assert (job.state, again.state, again.result) == ("cancelled", "done", "counted")
+
+
+def test_job_cancelled_while_it_waits_never_runs(gate) -> None:
+    jobs = BackgroundJobs(keep=3)
+    jobs.start("a", gate)
+    waiting = Gate()
+    jobs.start("b", waiting).cancel()
+    gate.opened.set()
+    finish(jobs.start("c", lambda job: None))
+    assert waiting.runs == 0
+
+
+def test_error_is_kept_and_the_next_start_tries_again() -> None:
+    def fail(job: Job) -> None:
+        raise ValueError("pass more text.")
+
+    jobs = BackgroundJobs(keep=1)
+    job = jobs.start("a", fail)
+    finish(job)
+    assert (job.state, job.error) == ("failed", "pass more text.")
+    assert jobs.get("a") is job
+    again = jobs.start("a", lambda job: 1)
+    finish(again)
+    assert again.result == 1
+
+
+def test_unexpected_error_is_named_and_logged(caplog) -> None:
+    job = BackgroundJobs(keep=1).start("a", lambda job: 1 / 0)
+    finish(job)
+    assert job.error == "ZeroDivisionError: division by zero"
+    eventually(lambda: "A background job failed." in caplog.text)
+
+
+def test_results_not_looked_at_for_longest_are_forgotten() -> None:
+    jobs = BackgroundJobs(keep=2)
+    for key in "ab":
+        finish(jobs.start(key, lambda job: None))
+    jobs.get("a")
+    finish(jobs.start("c", lambda job: None))
+    assert jobs.get("b") is None
+    assert jobs.get("a") is not None
+    assert jobs.get("c") is not None
