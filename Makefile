@@ -13,13 +13,14 @@ PYTEST_ARGS ?=
 IN_VENV := .venv/bin/python
 PIP = $(IN_VENV) -m pip --disable-pip-version-check install $$(test -t 1 || echo --quiet) $(PIP_ARGS)
 
-.PHONY: help app test lint format clean
+.PHONY: help app test bench lint format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make app     set up what is missing and serve the app on http://localhost:$(PORT)"
 	@echo "make test    set up what is missing, then check style, types and behaviour"
+	@echo "make bench   measure how fast the solver and the app are on this machine"
 	@echo "make lint    style and types only"
 	@echo "make format  put the code into the agreed style"
 	@echo "make clean   remove .venv and caches"
@@ -31,6 +32,10 @@ app: .venv/app-is-ready .venv/model-is-ready
 test: lint .venv/model-is-ready
 	@echo "Running the tests."
 	@OMP_NUM_THREADS=1 $(IN_VENV) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+bench: .venv/test-is-ready .venv/model-is-ready
+	@$(IN_VENV) -m lattice_core.benchmark
+	@$(IN_VENV) tests/measure_app.py
 
 lint: .venv/test-is-ready
 	@echo "Checking style (ruff) and types (mypy)."

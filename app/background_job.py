@@ -4,6 +4,7 @@ Jobs take turns, one at a time: they share the model and the processor. A thread
 streamlit; a page looks at its job again and again for as long as it is `active`.
 """
 
+import atexit
 import logging
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+SECONDS_TO_END = 10.0
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -99,6 +101,7 @@ class BackgroundJobs:
         self._jobs: OrderedDict[Hashable, Job] = OrderedDict()
         self._lock = threading.Lock()
         self._turn = threading.Lock()
+        atexit.register(self.close)
 
     def get(self, key: Hashable) -> Job | None:
         """The job of this key, if it was ever started and is not forgotten."""
@@ -120,6 +123,15 @@ class BackgroundJobs:
                 if old != key:
                     del self._jobs[old]
             return job
+
+    def close(self) -> None:
+        """Cancel everything and wait for the running work to notice: torch aborts the process if
+        Python goes away under one of its threads.
+        """
+        with self._lock:
+            for job in self._jobs.values():
+                job.cancel()
+        self._turn.acquire(timeout=SECONDS_TO_END)
 
     def _in_turn(self, job: Job, work: Callable[[Job], Any]) -> None:
         with self._turn:

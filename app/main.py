@@ -13,6 +13,8 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": "**Nearest Plane**: GPTQ, run back to front, is Babai's nearest plane."},
 )
+# The page's head is nearly empty; what is projected should begin near the top.
+st.html("<style>[data-testid='stMainBlockContainer'] {padding-top: 4.5rem}</style>")
 page = st.navigation(pages(), position="top")
 open_link(to_problem=not is_laboratory(page))
 page.run()

@@ -26,7 +26,7 @@ from lattice_core.language_model import (  # noqa: E402
     read_text,
     tokenize,
 )
-from lattice_core.layers import quantize_layer  # noqa: E402
+from lattice_core.layers import HessianAccumulator, quantize_layer  # noqa: E402
 
 BLOCK = "model.layers.0"
 KINDS = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj")
@@ -193,10 +193,14 @@ def test_hessians_are_those_of_the_inputs_of_whole_forward_passes() -> None:
     assert len(layers) == 14
 
 
-def test_layers_with_one_input_share_one_hessian_and_others_do_not() -> None:
+def test_layers_with_one_input_share_one_hessian_and_others_do_not(monkeypatch) -> None:
     loaded = tiny_model()
     layers = list(linear_layers(loaded.model))
+    added = []
+    add = HessianAccumulator.add
+    monkeypatch.setattr(HessianAccumulator, "add", lambda *x: added.append(add(*x)))
     hessians = collect_hessians(loaded, torch.arange(45), layers=layers)
+    assert len(added) == 8  # and computed once
     distinct = {id(hessian) for hessian in hessians.values()}
     assert len(distinct) == 8
     block = "model.layers.1"

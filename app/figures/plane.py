@@ -113,7 +113,7 @@ def moving_traces(problem: Problem, window: Window, step: int) -> list[Trace]:
     ]
     family, chosen = _lines(problem, window, step)
     return [
-        _line_trace(family, "planes to choose from", translucent(PLANE, 0.35), 1.2, "dot"),
+        _line_trace(family, "planes to choose from", translucent(PLANE, 0.65), 1.2, "dot"),
         _line_trace(chosen, "nearest plane", PLANE, 3, "solid"),
         _candidates(problem, step),
         _box(problem) if step == last else _blank(_box(problem)),
@@ -257,10 +257,9 @@ def _dots(problem: Problem, window: Window, keep: np.ndarray, name: str, marker:
 
 
 def _marker(point: FloatArray | None, name: str, shape: str, size: int, color: str) -> Trace:
-    place = [] if point is None else [point]
     return scatter(
-        x=[p[0] for p in place],
-        y=[p[1] for p in place],
+        x=[None if point is None else point[0]],
+        y=[None if point is None else point[1]],
         mode="markers",
         name=name,
         marker={"symbol": shape, "size": size, "color": color, "line": {"width": 2}},

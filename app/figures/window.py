@@ -17,8 +17,8 @@ class Window:
     Attributes
     ----------
     center : (c,) array
-        Of a raster as wide as `half`: it changes only when the target leaves the middle of the
-        window.
+        Of a raster of two thirds of `half`: it changes only when the target has left the middle
+        third of the window.
     half : float
         Half the edge, in units of ‖X w‖.
     codes : (m, c) int array
@@ -37,15 +37,13 @@ class Window:
     def quiet_point(self, basis: FloatArray) -> FloatArray:
         """The lattice point (c,) from which the basis vectors are best drawn.
 
-        They stay in the window and away from its middle, where the target is; while the target is
-        dragged they stay where they are.
+        It is near a corner, since the target is near the middle, and they end in the window.
         """
-        c = len(self.center)
-        along = np.vstack([np.zeros(c), 0.5 * basis.T, basis.T])
-        drawn = self.points[:, None, :] + along - self.center
-        overhang = np.maximum(np.abs(drawn).max(axis=(1, 2)) - 0.95 * self.half, 0)
-        clearance = np.linalg.norm(drawn, axis=2).min(axis=1)
-        return self.points[int(np.argmax(clearance - 10 * overhang))]
+        corner = self.center - 0.9 * self.half
+        tips = self.points[:, None, :] + np.vstack([np.zeros(len(corner)), basis.T])
+        overhang = np.maximum(np.abs(tips - self.center).max(axis=(1, 2)) - 0.95 * self.half, 0)
+        distance = np.linalg.norm(self.points - corner, axis=1)
+        return self.points[int(np.argmin(distance + 10 * overhang))]
 
 
 def window_around(problem: Problem) -> Window:
@@ -54,7 +52,8 @@ def window_around(problem: Problem) -> Window:
     typical = lattice.determinant ** (1 / lattice.rank)
     longest = float(np.linalg.norm(lattice.basis, axis=0).max())
     half = max(1.7 * typical, 1.05 * longest) if lattice.rank == 2 else max(1.4 * typical, longest)
-    center = half * np.rint(problem.target / half)
+    raster = 2 * half / 3
+    center = raster * np.rint(problem.target / raster)
     shown = 2 * half if lattice.rank == 2 else 1.3 * half
     needed = np.ceil(shown * np.linalg.norm(np.linalg.inv(lattice.basis), axis=1).max())
     reach = int(min(needed, MOST_REACH[lattice.rank]))

@@ -249,6 +249,7 @@ class Stepper {
     const { data, layout } = this.picture(step, width);
     await Plotly.react(this.graph, data, layout, CONFIG);
     this.drawnWidth = width;
+    this.graph.style.minHeight = "";
     this.placeTarget();
     this.message.hidden = true;
     const record = this.graph.__stepper;
@@ -287,7 +288,8 @@ class Stepper {
     const hasScene = Object.keys(figure.layout).some((name) => name.startsWith("scene"));
     if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence; // else it would be read again
     this.graph.setAttribute("aria-label", title?.text ? `${title.text}. ${sentence}` : sentence);
-    this.graph.style.minHeight = `${this.data.height}px`; // so the page does not jump when plotly arrives
+    // Room for the first picture, so that the page does not jump when plotly arrives.
+    this.graph.style.minHeight = this.drawnWidth ? "" : `${this.data.height}px`;
     this.position.textContent = `Step ${this.step} of ${this.lastStep}`;
     this.scrub.max = this.lastStep;
     this.scrub.value = this.step;
