@@ -30,6 +30,7 @@ def mesh(**attributes: object) -> Trace:
 LEGEND = frozenset(
     {
         "lattice points",
+        "outside the grid",
         "target y",
         "nearest plane",
         "error of a step",
