@@ -16,6 +16,11 @@ def main() -> None:
     port = _requested_port()
     _require_free(port)
 
+    # Threads of torch that wait for one another shall sleep: spinning, they slow each other down
+    # tenfold where several visitors compute. NumPy's products here are too small for threads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
     # fpylll sets signal handlers when it is first imported, which only the main thread may do;
     # pages run in other threads.
     if find_spec("fpylll"):

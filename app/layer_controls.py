@@ -12,7 +12,7 @@ TITLES = {
     "linear": "Layer",
     "tokens": "Calibration text",
     "bits": "Integer grid",
-    "group": "Columns a scale",
+    "group": "Group size",
     "scales": "Scale rule",
     "damping": "Damping λ",
 }
@@ -33,13 +33,13 @@ HELP = {
 
 # Two fit side by side on a phone.
 WIDTHS = {
-    "block": 110,
-    "linear": 215,
-    "tokens": 165,
-    "bits": 130,
-    "group": 150,
-    "scales": 130,
-    "damping": 130,
+    "block": 95,
+    "linear": 210,
+    "tokens": 150,
+    "bits": 115,
+    "group": 130,
+    "scales": 125,
+    "damping": 125,
 }
 
 

@@ -47,10 +47,10 @@ def closest_vector(
     low, high = np.ceil(babai.start - reach), np.floor(babai.start + reach)
     if grid is not None:
         low, high = np.maximum(low, grid.low), np.minimum(high, grid.high)
-    candidates = int(np.prod(high - low + 1))
-    if candidates > MOST_CANDIDATES:
+    magnitude = float(np.sum(np.log10(high - low + 1)))  # the product itself may overflow
+    if magnitude > np.log10(MOST_CANDIDATES):
         raise ValueError(
-            f"the exact closest vector would take {candidates} candidates; at most "
+            f"the exact closest vector would take about 10^{magnitude:.0f} candidates; at most "
             f"{MOST_CANDIDATES} are tried. Reduce the basis first (LLL), or use fewer coordinates."
         )
     ranges = [range(int(a), int(b) + 1) for a, b in zip(low, high, strict=True)]

@@ -43,12 +43,12 @@ def as_damped_hessian(values: ArrayLike) -> FloatArray:
     """A symmetric positive definite matrix; the error names the damping that would do."""
     matrix = as_symmetric("damped_hessian", values)
     mean_diagonal = float(np.trace(matrix)) / len(matrix)
-    try:
-        smallest_pivot = float(np.diag(np.linalg.cholesky(matrix)).min()) ** 2
-    except np.linalg.LinAlgError:
-        smallest_pivot = 0.0
-    # A singular matrix often passes Cholesky with a pivot made of rounding errors alone.
-    if smallest_pivot <= 1e-13 * mean_diagonal:
+    # With unit diagonal, so that a weak input is not taken for a dependent one. Cholesky alone is no
+    # test: it often passes a singular matrix, with a pivot made of rounding errors.
+    lengths = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    if not lengths.all() or (
+        np.linalg.eigvalsh(matrix / np.outer(lengths, lengths))[0] <= 1e-14 * len(matrix)
+    ):
         raise ValueError(_why_not_positive_definite(matrix, mean_diagonal))
     return matrix
 
@@ -109,7 +109,7 @@ def _why_not_positive_definite(matrix: FloatArray, mean_diagonal: float) -> str:
     else:
         advice = "Damping is relative to the diagonal and cannot help: pass XᵀX of real inputs."
     return (
-        "damped_hessian is not positive definite: its smallest eigenvalue is "
+        "damped_hessian is not positive definite to working precision: its smallest eigenvalue is "
         f"{smallest:.3g}; {cause}. {advice}"
     )
 
@@ -117,7 +117,8 @@ def _why_not_positive_definite(matrix: FloatArray, mean_diagonal: float) -> str:
 def _require_finite(name: str, array: FloatArray) -> None:
     if not np.isfinite(array).all():
         position = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        cure = "Damping cannot cure this: look" if "hessian" in name else "Look"
         raise ValueError(
             f"{name} holds {array[position]} at {position}; every entry must be finite. "
-            "Damping cannot cure this: look for an overflow where it was made."
+            f"{cure} for an overflow where it was made."
         )

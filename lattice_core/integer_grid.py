@@ -45,4 +45,9 @@ def nearest_codes(centers: ArrayLike, grid: IntegerGrid | None) -> IntArray:
     codes = np.rint(np.asarray(centers, dtype=np.float64))
     if grid is not None:
         codes = np.clip(codes, grid.low, grid.high)
+    elif codes.size and (largest := np.abs(codes).max()) > 2**53:
+        raise ValueError(
+            f"a weight is {largest:.3g} times its scale; at most 2^53 ≈ 9e15 is exact. "
+            "Use larger scales, or a grid."
+        )
     return codes.astype(np.int64)

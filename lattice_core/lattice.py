@@ -83,7 +83,7 @@ class Lattice:
 
     def point(self, coordinates: ArrayLike) -> FloatArray:
         """``B ζ``: from coordinates (c,) in units of the basis vectors to a point (n,)."""
-        return self.basis @ np.asarray(coordinates, dtype=np.float64)
+        return self.basis @ as_vector("coordinates", coordinates, self.rank)
 
     def coordinates(self, point: ArrayLike) -> FloatArray:
         """The coordinates (c,) of a point's orthogonal projection on the span of the basis."""

@@ -17,7 +17,7 @@ from lattice_core.nearest_plane import nearest_plane
 from lattice_core.orders import ORDERS, resolve_order
 from lattice_core.problem import Problem
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class LawCheck:
     relation : str
         ``"="`` or ``"≤"``.
     holds : bool
-        Whether the relation holds to rounding error, ``1e-9`` relative.
+        Whether the relation holds to rounding error, ``1e-6`` relative.
     void : str
         Why the law says nothing here; empty where it applies.
     """
@@ -277,7 +277,7 @@ def _all_orders(problem: Problem) -> list[np.ndarray]:
 
 
 def _equal(left: ArrayLike, right: ArrayLike) -> bool:
-    """Equal to 1e-9 of the larger side (a check on screen; the tests compare on their own)."""
+    """Equal to a millionth of the larger side (a check on screen; the tests compare on their own)."""
     a, b = np.atleast_1d(left), np.atleast_1d(right)
     size = max(float(np.abs(a).max(initial=0.0)), float(np.abs(b).max(initial=0.0)), 1e-300)
     return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * size)

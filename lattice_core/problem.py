@@ -243,11 +243,11 @@ PRESETS: dict[str, Preset] = {
     ),
     "three_orders": Preset(
         "Three inputs, order matters",
-        "One long input and two short, correlated ones. Compare the four orders.",
+        "All four orders differ here. They end on three different points.",
         _from_basis(
             "three_orders",
-            [[0.6, 0.40, 0.55], [0.0, 0.45, 0.60], [0.0, 0.0, 0.90]],
-            [0.58, 0.36, 1.44],
+            [[1.02, 0.35, 0.79], [0.0, 0.78, 0.38], [0.0, 0.0, 0.71]],
+            [-0.43, 0.44, 0.65],
             [0.5, 0.5, 0.5],
         ),
     ),

@@ -144,7 +144,7 @@ def _figures(compared: "OrderComparison") -> None:
         )
         st.caption(
             "Height: the length $R_{jj}$ of what is left of column $j$ once all columns that come "
-            "after it are projected out. Its rounding error cannot be made up for beyond that. "
+            "after it are projected out. Nobody can make up for that part of its rounding error. "
             "All lines have the same mean on this log scale. A flat line would be the best order; "
             "peaks are what costs."
         )
@@ -162,7 +162,7 @@ def _figures(compared: "OrderComparison") -> None:
             alt="Loss of each order, with codes kept and clipped, beside its bound.",
         )
         st.caption(
-            "The dot, every code kept, is always left of its bound, near a third of it. "
+            "The dot, every code kept, is always left of its bound, usually near a third of it. "
             "The cross, codes clipped, may be anywhere."
         )
 

@@ -67,12 +67,17 @@ def test_bad_hessian(function, bad) -> None:
         TAKES_A_HESSIAN[function](np.array(hessian, dtype=float))
 
 
-def test_fewer_inputs_than_columns_are_singular_even_where_cholesky_succeeds(rng) -> None:
-    # About every third of these has pivots made of rounding errors, all of them positive.
-    for _ in range(20):
-        inputs = rng.standard_normal((4, 5))
+@pytest.mark.parametrize("size", [2, 7, 63])
+def test_fewer_inputs_than_columns_are_singular_even_where_cholesky_succeeds(size, rng) -> None:
+    # The last pivot is made of rounding errors alone; in about every third draw it is positive.
+    for _ in range(100):
+        inputs = rng.standard_normal((size - 1, size))
         with pytest.raises(ValueError, match=r"not positive definite.*damping=0\.01"):
             pivots(inputs.T @ inputs)
+
+
+def test_a_weak_input_is_neither_dead_nor_dependent() -> None:
+    assert pivots(np.diag([1.0, 1e-16])).tolist() == pytest.approx([1.0, 1e-16], rel=1e-7)
 
 
 @pytest.mark.parametrize("bad", ["singular", "indefinite", "dead input"])

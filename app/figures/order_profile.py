@@ -14,6 +14,11 @@ ORDER_NAMES = {
 }
 NATURAL = ("front_to_back", "back_to_front")  # they jump up and down: drawn thin, behind
 CLEAR = "rgba(0, 0, 0, 0)"
+LOOKS = {
+    "keep": ("loss, every code kept", {"symbol": "circle", "size": 11}),
+    "clip": ("loss, codes clipped", {"symbol": "x-thin", "size": 11}),
+    "bound": ("bound (void where codes are clipped)", {"symbol": "line-ns", "size": 15}),
+}
 BELOW = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
 
 
@@ -40,9 +45,9 @@ def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float
                 line={
                     "color": ORDER_COLORS[order],
                     "dash": ORDER_DASHES[order],
-                    "width": 1 if order in NATURAL else 2,
+                    "width": 2 if order == "min_pivot" else 1,
                 },
-                opacity=0.6 if order in NATURAL else 1,
+                opacity=0.8 if order in NATURAL else 1,
                 hovertemplate=(
                     f"<b>{ORDER_NAMES[order]}</b><br>position %{{x}}<br>column %{{customdata}}"
                     "<br>length %{y:.4g}<extra></extra>"
@@ -72,6 +77,7 @@ def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float
             yaxis={
                 "title": {"text": "length of the Gram-Schmidt vector"},
                 "type": "log",
+                "dtick": "D2",
                 "automargin": True,
             },
         ),
@@ -90,39 +96,26 @@ def loss_figure(losses: dict[str, dict[str, float]], bounds: dict[str, float]) -
     """
     rows = [ORDER_NAMES[order] for order in bounds]
     colors = [ORDER_COLORS[order] for order in bounds]
-    looks = {
-        "keep": ("loss, every code kept", {"symbol": "circle", "size": 13}),
-        "clip": ("loss, codes clipped", {"symbol": "x-thin", "size": 11, "line": {"width": 3}}),
-    }
+    values = {overflow: [found[order] for order in bounds] for overflow, found in losses.items()}
+    values["bound"] = list(bounds.values())
     traces = []
-    for overflow, by_order in losses.items():
-        name, marker = looks[overflow]
-        line = {**marker.get("line", {"width": 1}), "color": colors}
-        traces.append(
+    for kind, shares in values.items():
+        name, marker = LOOKS[kind]
+        lined = {**marker, "line": {"width": 3, "color": colors}, "color": colors}
+        grey = {**marker, "line": {"width": 3, "color": NEUTRAL}, "color": NEUTRAL}
+        traces += [
             go.Scatter(
-                x=[by_order[order] for order in bounds],
+                x=shares,
                 y=rows,
                 mode="markers",
                 name=name,
-                marker={**marker, "color": colors, "line": line},
+                marker=lined,
+                showlegend=False,
                 hovertemplate=f"%{{y}}<br>{name}: %{{x:.3%}}<extra></extra>",
-            )
-        )
-    traces.append(
-        go.Scatter(
-            x=list(bounds.values()),
-            y=rows,
-            mode="markers",
-            name="bound (void where codes are clipped)",
-            marker={
-                "symbol": "line-ns",
-                "size": 30,
-                "color": colors,
-                "line": {"width": 3, "color": colors},
-            },
-            hovertemplate="%{y}<br>bound: %{x:.3%}<extra></extra>",
-        )
-    )
+            ),
+            # The legend explains the shapes; the colours are named by the rows.
+            go.Scatter(x=[None], y=[rows[0]], mode="markers", name=name, marker=grey),
+        ]
     return go.Figure(
         traces,
         go.Layout(

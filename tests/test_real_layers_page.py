@@ -1,0 +1,306 @@
+"""The page *Real layers*: without a browser, and as a visitor uses it, on the real model."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from browser import AppPage, chromium, eventually, require_chromium, serve
+from streamlit.testing.v1 import AppTest
+
+from app import cached, layer_work
+from app.layer_choice import BLOCKS, OPTIONS, SHAPES, LayerChoice, from_query, layer_name
+from app.order_downloads import comparison_csv, profiles_csv
+from app.order_quiz import nearest_option
+from app.order_table import amount
+from app.snippets import compare_orders_snippet
+from lattice_core import ORDERS
+from lattice_core.language_model import model_file
+
+ENTRY = Path(__file__).parents[1] / "app" / "main.py"
+QUICK = LayerChoice(tokens=1024)
+QUICK_LINK = {"block": "0", "tokens": "1024"}
+
+
+@pytest.fixture
+def model_in_app(smollm2, monkeypatch) -> Iterator[None]:
+    """The app finds the model that these tests have loaded, and no work of earlier tests."""
+    monkeypatch.setattr("lattice_core.language_model.load.load_model", lambda: smollm2)
+    for cache in (cached.language_model, cached.background_jobs, cached.order_comparison):
+        cache.clear()
+    yield
+    cached.background_jobs().close()
+    for cache in (cached.language_model, cached.background_jobs):
+        cache.clear()
+
+
+def open_page(**query: str) -> AppTest:
+    app = AppTest.from_file("../app/main.py", default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page("../pages/real_layers.py").run()
+    assert not app.exception
+    return app
+
+
+def wait(app: AppTest) -> AppTest:
+    """What the poll in the browser does."""
+    eventually(lambda: not cached.background_jobs().get(key(app)).active, seconds=60)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def key(app: AppTest) -> tuple:
+    return layer_work.block_key(app.session_state.layer_choice)
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value for element in (*app.markdown, *app.caption))
+
+
+# The link
+
+
+def test_every_choice_survives_its_link() -> None:
+    for name, options in OPTIONS.items():
+        for option in options:
+            choice = LayerChoice(**{name: option})
+            assert from_query(choice.to_query()).choice == choice
+            assert not from_query(choice.to_query()).notices
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("block", "30"), ("block", "-1"), ("linear", "head"), ("bits", "x"), ("tokens", "9" * 99)],
+)
+def test_what_makes_no_sense_in_a_link_is_ignored_with_a_notice(name, text) -> None:
+    link = from_query({name: text, "damping": "0.1"})
+    assert link.choice == LayerChoice(damping=0.1)
+    assert link.notices[0].startswith(f"{name}={text[:39]}")
+    assert len(link.notices[0]) < 200
+
+
+# Without the model
+
+
+def test_without_the_model_the_page_opens_and_says_what_to_do(monkeypatch) -> None:
+    monkeypatch.setattr(model_file, "MODEL_PACKAGE", "a_package_that_nobody_has")
+    app = open_page(block="3", bits="2")
+    assert "SmolLM2-135M-Instruct" in app.info[0].value
+    assert "make app" in app.info[0].value
+    assert not app.error
+    assert app.query_params["block"] == ["3"]  # the link is still there for the next try
+
+
+def test_without_torch_the_page_names_it(monkeypatch) -> None:
+    monkeypatch.setattr(
+        layer_work, "find_spec", lambda name: None if name == "torch" else find_spec(name)
+    )
+    assert "not installed: torch." in open_page().info[0].value
+
+
+# With the model
+
+
+@pytest.mark.model
+def test_names_and_shapes_are_the_models(smollm2) -> None:
+    from lattice_core.language_model.calibrate import linear_layers
+
+    shapes = {name: tuple(m.weight.shape) for name, m in linear_layers(smollm2.model).items()}
+    assert shapes == {
+        layer_name(block, linear): shape
+        for block in range(BLOCKS)
+        for linear, shape in SHAPES.items()
+    }
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_opening_computes_the_linked_layer_with_progress_then_shows_it() -> None:
+    app = open_page(linear="v_proj", bits="2", group="128", **QUICK_LINK)
+    assert "Cancel" in [button.label for button in app.button] or "All numbers" in str(app.main)
+    wait(app)
+    shown = texts(app)
+    for said in ("v_proj: 192 × 576", "min-pivot", "has the smallest loss", "~~", "★"):
+        assert said in shown + str(app.subheader)
+    for law, verdict in (("L6", "holds"), ("L9", "does not apply"), ("L10", "holds")):
+        assert any(f"**{law}." in text.value and verdict in text.value for text in app.markdown), (
+            law
+        )
+    assert "measured" in shown
+    assert "fails" not in shown
+    assert "rounded to 4 bits in groups of 32" in shown
+    profile, losses = (chart.proto.spec for chart in app.get("plotly_chart"))
+    assert len(json.loads(profile)["data"]) == len(ORDERS) + 1
+    assert "loss, codes clipped" in losses
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_another_grid_is_compared_without_running_the_text_again() -> None:
+    app = wait(open_page(**QUICK_LINK))
+    job = cached.background_jobs().get(key(app))
+    app.selectbox(key="layer_bits").set_value(4)
+    app.selectbox(key="layer_linear").set_value("k_proj").run()
+    assert not app.exception
+    assert "k_proj: 192 × 576" in str(app.subheader)
+    assert app.query_params["bits"] == ["4"]
+    assert app.query_params["linear"] == ["k_proj"]
+    assert cached.background_jobs().get(key(app)) is job
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_another_block_waits_for_a_press_of_the_button() -> None:
+    app = wait(open_page(**QUICK_LINK))
+    app.selectbox(key="layer_block").set_value(1).run()
+    assert cached.background_jobs().get(key(app)) is None
+    next(button for button in app.button if button.label == "Compute").click().run()
+    wait(app)
+    assert "model.layers.1." in str(app.subheader)
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_the_choice_is_kept_while_the_visitor_reads_a_lesson() -> None:
+    app = wait(open_page(linear="k_proj", **QUICK_LINK))
+    app.switch_page("../pages/nearest_plane.py").run()
+    assert not app.exception
+    assert not app.warning
+    app.switch_page("../pages/real_layers.py").run()
+    assert "k_proj" in str(app.subheader)
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_bad_link_opens_with_a_notice_and_leaves_the_lessons_alone() -> None:
+    app = open_page(bits="<b>", damping="77", **QUICK_LINK)
+    assert len(app.warning) == 2
+    assert r"\<b\>" in app.warning[0].value
+    assert app.session_state.problem.bits is None
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_singular_hessian_is_explained_and_the_page_goes_on() -> None:
+    # 1,024 tokens cannot fill 1,536 inputs.
+    app = wait(open_page(linear="down_proj", damping="0", **QUICK_LINK))
+    assert "down_proj cannot be quantized so" in app.error[0].value
+    assert "Use damping=" in app.error[0].value
+    app.selectbox(key="layer_damping").set_value(0.01).run()
+    assert not app.error
+    assert "down_proj: 576 × 1536" in str(app.subheader)
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_failed_work_is_told_and_tried_again(monkeypatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("lattice_core.language_model.load.load_model", lambda: 1 / 0)
+        app = wait(open_page(**QUICK_LINK))
+        assert "ZeroDivisionError" in app.error[0].value
+    next(button for button in app.button if button.label == "Try again").click().run()
+    wait(app)
+    assert "All numbers" in str(app.subheader)
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_prediction_is_checked_against_the_other_grid() -> None:
+    app = wait(open_page(**QUICK_LINK))
+    app.radio[0].set_value(app.radio[0].options[1]).run()
+    assert not app.exception
+    assert "multiplied by" in (*app.success, *app.info)[0].value
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_snippet_and_downloads_carry_the_pages_numbers() -> None:
+    app = wait(open_page(**QUICK_LINK))
+    data = cached.background_jobs().get(key(app)).result
+    compared = layer_work.comparison(QUICK, data)
+    rows = list(csv.DictReader(io.StringIO(comparison_csv(QUICK, data, compared))))
+    assert [float(row["loss"]) for row in rows] == [r.loss for r in compared.results]
+    assert {row["text_sha256"] for row in rows} == {data.text_sha256}
+    assert len(profiles_csv(compared).splitlines()) == 1 + 4 * 576
+    run = subprocess.run(
+        [sys.executable, "-c", compare_orders_snippet(QUICK)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line, result in zip(run.stdout.splitlines(), compared.results, strict=True):
+        overflow, order, pivot_sum, loss, bound = line.split()
+        assert (overflow, order) == (result.overflow, result.order)
+        found = [float(pivot_sum), float(loss), float(bound)]
+        assert found == pytest.approx([result.pivot_sum, result.loss, result.bound], rel=1e-6)
+
+
+def test_numbers_are_written_out() -> None:
+    assert [amount(11674.2), amount(0.5), amount(5458671.0)] == ["11,670", "0.5", "5,459,000"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "more", "wanted"), [(0.2, True, 0.25), (0.6, True, 0.5), (5.0, False, 4.0)]
+)
+def test_quiz_takes_the_nearest_factor(factor, more, wanted) -> None:
+    assert nearest_option(factor, more) == wanted
+
+
+# In the browser
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    require_chromium()
+    if model_file.packaged_model_file() is None:
+        pytest.skip("the model is not installed")
+    with serve(ENTRY) as served:
+        yield served
+
+
+def query(app: AppPage) -> dict[str, str]:
+    search = app.page.evaluate("location.search.slice(1)")
+    return {k: v[0] for k, v in parse_qs(search).items()}
+
+
+@pytest.mark.browser
+@pytest.mark.model
+@pytest.mark.xdist_group("browser")
+def test_visitor_cancels_computes_chooses_and_reloads_on_a_phone_in_the_dark(address) -> None:
+    with chromium() as browser:
+        context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        context.set_default_timeout(60_000)
+        app = AppPage(context.new_page(), address)
+        app.open("/real_layers?block=0&tokens=1024")
+        app.press_button("Cancel")
+        app.press_button("Compute")
+        app.page.get_by_role("heading", name="model.layers.0.self_attn.q_proj").wait_for()
+        app.wait()
+
+        app.page.get_by_role("combobox", name="Integer grid").click()
+        app.page.get_by_role("option", name="2 bits").click()
+        eventually(lambda: query(app)["bits"] == "2", seconds=30)
+        app.wait()
+        app.reload()
+        app.page.get_by_role("heading", name="All numbers").wait_for()
+        assert query(app) == LayerChoice(bits=2, tokens=1024).to_query()
+        assert "Part of the link" not in app.page.inner_text("body")
+
+        # Nothing sticks out sideways but the table, which scrolls in its own frame.
+        assert app.page.evaluate("document.documentElement.scrollWidth") <= 390
+        charts = app.page.locator(".js-plotly-plot")
+        eventually(lambda: charts.count() == 2)
+        assert all(box["x"] + box["width"] <= 390 for box in map(_box, charts.all()))
+        context.close()
+
+
+def _box(locator) -> dict[str, float]:
+    return locator.bounding_box()
