@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import plotly.graph_objects as go
@@ -12,13 +13,16 @@ from app.figures.stepped import standalone_html
 from lattice_core import Problem, RoundingTrace
 
 
-def downloads(figure: go.Figure, problem: Problem, title: str) -> None:
+def downloads(draw: Callable[[Problem], go.Figure], problem: Problem, title: str) -> None:
     """Buttons for figure (HTML), steps (CSV) and problem (JSON)."""
     st.subheader("Take it away", anchor="downloads")
     name = f"{title.lower().replace(' ', '-')}-{problem.name}"
     with st.container(horizontal=True):
         _button(
-            "Figure (HTML)", f"{name}.html", "text/html", lambda: standalone_html(figure, title)
+            "Figure (HTML)",
+            f"{name}.html",
+            "text/html",
+            lambda: standalone_html(draw(problem), title),
         )
         _button("Steps (CSV)", f"{name}.csv", "text/csv", lambda: steps_csv(problem))
         _button("Problem (JSON)", f"{name}.json", "application/json", lambda: problem_json(problem))

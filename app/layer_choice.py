@@ -85,7 +85,7 @@ def from_query(query: Mapping[str, str]) -> ChoiceLink:
         if text in words:
             chosen[field.name] = words[text]
         else:
-            wanted = f"0 … {BLOCKS - 1}" if field.name == "block" else ", ".join(words)
+            wanted = f"0 … {BLOCKS - 1}" if field.name == "block" else f"one of {', '.join(words)}"
             shown = text if len(text) <= 40 else text[:39] + "…"
             notices.append(
                 f"{field.name}={shown} was ignored: {wanted} was wanted. "

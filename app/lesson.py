@@ -1,8 +1,14 @@
-"""What every lesson page has after its figure: the code, the sources."""
+"""What every lesson page has: title, figure, code, sources."""
 
+from collections.abc import Callable
+
+import plotly.graph_objects as go
 import streamlit as st
 
+from app import shared_problem
 from app.shared_problem import shows
+from app.stepper import stepper
+from lattice_core import Problem
 
 PAPERS = {
     "C": (
@@ -32,6 +38,38 @@ def title(text: str, question: str) -> None:
     """The page's title and the question it answers."""
     st.title(text, anchor=False)
     st.markdown(f"##### {question}")
+
+
+@st.fragment
+def stepped(
+    draw: Callable[[Problem], go.Figure], *, key: str, draggable: bool, height: int = 520
+) -> None:
+    """The page's figure in the stepper.
+
+    A drag reruns this alone, so that figure and sentence follow the hand; once the target is let
+    go, or a step is reached, the whole page follows.
+
+    Parameters
+    ----------
+    draw : callable
+        From the problem on show to its figure.
+    key : str
+        Of the stepper; another for another number of inputs.
+    draggable : bool
+        Whether the figure has a target to drag.
+    height : int
+        In pixels.
+    """
+    if shared_problem.has_settled():
+        st.rerun()
+    stepper(
+        draw(shared_problem.problem()),
+        key=key,
+        step=shared_problem.step(),
+        on_step=shared_problem.go_to,
+        on_target=shared_problem.drag_target if draggable else None,
+        height=height,
+    )
 
 
 def code(snippet: str) -> None:

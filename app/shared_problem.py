@@ -58,6 +58,7 @@ def change(**fields: object) -> None:
 def go_to(new_step: int) -> None:
     """Called by the stepper when the browser has stopped at another step."""
     st.session_state.step = new_step
+    st.session_state.settled = True
 
 
 def drag_target(x: float, y: float, final: bool) -> None:
@@ -66,13 +67,16 @@ def drag_target(x: float, y: float, final: bool) -> None:
     # A pixel is far coarser than a thousandth of a grid spacing; round numbers keep links short.
     codes = np.divide(moved.weights, moved.scales).round(3)
     show(replace(moved, weights=tuple((codes * moved.scales).round(9))))
-    st.session_state.dragging = not final
+    st.session_state.settled = final
+
+
+def has_settled() -> bool:
+    """Whether a drag has just ended or a step was just reached; true once for each."""
+    return bool(st.session_state.pop("settled", False))
 
 
 def mirror_in_url() -> None:
-    """Write the state to the address bar, except during a drag: browsers limit how often."""
-    if st.session_state.get("dragging"):
-        return
+    """Write the state to the address bar."""
     query = to_query(problem(), step(), st.session_state.hidden)
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)

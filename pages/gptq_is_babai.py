@@ -11,13 +11,11 @@ from app.laws import laws_panel
 from app.quiz import predict
 from app.snippets import both_algorithms_snippet
 from app.step_tables import center_formula, lockstep_table, obq_table, propagation_formulas
-from app.stepper import stepper
 from lattice_core import PRESETS, Problem, laws, obq, random_problem
 
 HEIGHT = 480
 
 
-@st.fragment
 def page() -> None:
     lesson.title(
         "GPTQ is Babai", "Why do two algorithms, forty years apart, give the same integers?"
@@ -31,13 +29,10 @@ def page() -> None:
     if shared_problem.shows("controls"):
         problem_controls(sizes=(2, 3))
     problem, step = shared_problem.problem(), shared_problem.step()
-    figure = lockstep_figure(problem)
-    stepper(
-        figure,
+    lesson.stepped(
+        lockstep_figure,
         key=f"lockstep_stepper_{problem.size}",
-        step=step,
-        on_step=shared_problem.go_to,
-        on_target=shared_problem.drag_target if problem.size == 2 else None,
+        draggable=problem.size == 2,
         height=HEIGHT,
     )
     if shared_problem.shows("controls"):
@@ -70,7 +65,7 @@ def page() -> None:
         }
     )
     if shared_problem.shows("downloads"):
-        downloads(figure, problem, "GPTQ is Babai")
+        downloads(lockstep_figure, problem, "GPTQ is Babai")
     shared_problem.mirror_in_url()
 
 

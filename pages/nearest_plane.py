@@ -13,13 +13,11 @@ from app.laws import laws_panel
 from app.quiz import predict
 from app.snippets import nearest_plane_snippet
 from app.step_tables import babai_table, center_formula
-from app.stepper import stepper
 from lattice_core import PRESETS, Problem, laws
 
 FIGURES = {2: plane_figure, 3: space_figure}
 
 
-@st.fragment
 def page() -> None:
     lesson.title("Nearest plane", "How do you round when the axes are not at right angles?")
     st.markdown(
@@ -39,15 +37,12 @@ def page() -> None:
             icon=":material/info:",
         )
         return
-    figure = FIGURES[problem.size](problem)
     picture, numbers = st.columns([3, 2], gap="medium")
     with picture:
-        stepper(
-            figure,
+        lesson.stepped(
+            FIGURES[problem.size],
             key=f"plane_stepper_{problem.size}",
-            step=step,
-            on_step=shared_problem.go_to,
-            on_target=shared_problem.drag_target if problem.size == 2 else None,
+            draggable=problem.size == 2,
         )
     with numbers:
         if shared_problem.shows("numbers"):
@@ -76,7 +71,7 @@ def page() -> None:
         }
     )
     if shared_problem.shows("downloads"):
-        downloads(figure, problem, "Nearest plane")
+        downloads(FIGURES[problem.size], problem, "Nearest plane")
     shared_problem.mirror_in_url()
 
 

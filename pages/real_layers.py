@@ -59,7 +59,7 @@ def _offer(choice: LayerChoice, label: str, why: str) -> None:
     st.markdown(
         f"{why} {choice.tokens:,} tokens of text must run through the model, "
         f"{'into' if choice.block == 0 else 'up to'} block {choice.block}. "
-        "That takes seconds for the first blocks and a minute or more for the last. "
+        "That takes a second or two for the first blocks and up to a minute for the last. "
         "It is done once for everybody."
     )
     st.button(

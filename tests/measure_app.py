@@ -27,11 +27,14 @@ def report(name: str, milliseconds: list[float], limit: float) -> None:
     )
 
 
-def first_page(browser, address: str) -> float:
-    """A visitor with an empty cache, from request to a drawn figure."""
+def first_page(browser, address: str, path: str, stepper: str = "") -> float:
+    """A visitor with an empty cache, from request to the page at rest and its figure drawn."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     started = time.perf_counter()
-    AppPage(page, address).open("/nearest_plane").stepper("plane_stepper_2")
+    app = AppPage(page, address).open(path)
+    page.get_by_role("heading", level=1).wait_for()
+    if stepper:
+        app.stepper(stepper)
     taken = (time.perf_counter() - started) * 1000
     page.context.close()
     return taken
@@ -80,7 +83,12 @@ def main() -> None:
         f"plotly {version('plotly')}, headless Chromium with software rendering"
     )
     with serve(ENTRY) as address, chromium() as browser:
-        report("first page ready", [first_page(browser, address) for _ in range(5)], 3500)
+        home = [first_page(browser, address, "/") for _ in range(5)]
+        report("first page ready: Home", home, 3500)
+        lesson = [
+            first_page(browser, address, "/nearest_plane", "plane_stepper_2") for _ in range(5)
+        ]
+        report("first page ready: a lesson with its figure", lesson, 3500)
         plane = steps(browser, address, "/nearest_plane?problem=skewed", "plane_stepper_2")
         report("a step in 2-D", plane, 50)
         lockstep = steps(browser, address, "/gptq_is_babai?problem=skewed", "lockstep_stepper_2")

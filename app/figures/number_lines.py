@@ -64,6 +64,7 @@ def axes(problem: Problem, left: float) -> dict:
     return {
         "xaxis2": {
             "anchor": "y2",
+            "automargin": False,
             "domain": [left, 1],
             "range": [low, high],
             "dtick": max(1, round((high - low) / 8)),
@@ -73,6 +74,7 @@ def axes(problem: Problem, left: float) -> dict:
         },
         "yaxis2": {
             "anchor": "x2",
+            "automargin": False,
             "domain": [0.06, 0.94],
             "range": [-problem.size + 0.35, 0.65],
             "tickvals": rows,

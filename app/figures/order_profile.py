@@ -19,6 +19,7 @@ LOOKS = {
     "clip": ("loss, codes clipped", {"symbol": "x-thin", "size": 11}),
     "bound": ("bound (void where codes are clipped)", {"symbol": "line-ns", "size": 15}),
 }
+TICKS = [m * 10.0**k for k in range(-5, 6) for m in (1, 2, 5)]
 BELOW = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
 
 
@@ -77,7 +78,8 @@ def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float
             yaxis={
                 "title": {"text": "length of the Gram-Schmidt vector"},
                 "type": "log",
-                "dtick": "D2",
+                "tickvals": TICKS,
+                "ticktext": [f"{tick:g}" for tick in TICKS],
                 "automargin": True,
             },
         ),

@@ -46,7 +46,8 @@ SURROUNDINGS = {
 
 def axes(window: Window, domain: tuple[float, float] = (0, 1)) -> dict:
     """Equal units on both axes; no numbers on them, for the lattice is the scale."""
-    plain = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True}
+    plain = dict.fromkeys(("showgrid", "zeroline", "showticklabels", "automargin"), False)
+    plain["fixedrange"] = True
     low, high = window.center - window.half, window.center + window.half
     return {
         "xaxis": {**plain, "range": [low[0], high[0]], "domain": list(domain)},
