@@ -176,7 +176,7 @@ def test_dark_mode_reaches_the_figure(open_app) -> None:
     stepper = app.stepper("plane_stepper_2")
     assert stepper.ask("gd._fullLayout.font.color").lower() == "#e4e8eb"
     light = open_app("/nearest_plane", color_scheme="light")
-    assert light.stepper("plane_stepper_2").ask("gd._fullLayout.font.color").lower() == "#20262b"
+    assert light.stepper("plane_stepper_2").ask("gd._fullLayout.font.color").lower() == "#0b0e11"
 
 
 @pytest.mark.parametrize("path", ["/", "/nearest_plane?step=2", "/gptq_is_babai?step=1"])
