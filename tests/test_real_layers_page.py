@@ -263,10 +263,8 @@ def test_quiz_takes_the_nearest_factor(factor, more, wanted) -> None:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(smollm2) -> Iterator[str]:
     require_chromium()
-    if model_file.packaged_model_file() is None:
-        pytest.skip("the model is not installed")
     with serve(ENTRY) as served:
         yield served
 
