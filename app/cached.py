@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.background_job import BackgroundJobs
 from app.layer_choice import LayerChoice
-from lattice_core import Problem, closest_vector, round_off
+from lattice_core import Problem, closest_vector
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,12 +20,12 @@ KEPT_BLOCKS = 24
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def answers(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Codes by plain rounding, and the exact closest vector's."""
-    return (
-        round_off(problem.lattice, problem.target, problem.grid),
-        closest_vector(problem.lattice, problem.target, problem.grid),
-    )
+def closest_codes(problem: Problem) -> np.ndarray | None:
+    """The exact closest vector's codes; ``None`` for a basis too skewed to try all candidates."""
+    try:
+        return closest_vector(problem.lattice, problem.target, problem.grid)
+    except ValueError:
+        return None
 
 
 @st.cache_resource(show_spinner=False)

@@ -32,13 +32,15 @@ class Try:
 
 
 def problem_controls(sizes: Sequence[int]) -> None:
-    """Choose the problem, its order, its grid, its damping, its weights.
+    """Choose the problem, its order, its grid; share it.
 
     Parameters
     ----------
     sizes : sequence of int
         Numbers of inputs that the page can show.
     """
+    if refused := st.session_state.pop("refused", ""):
+        st.warning(f"Nothing was changed. {shared_problem.plain(refused)}")
     shown = shared_problem.problem()
     choices = [name for name, preset in PRESETS.items() if preset.problem.size in sizes]
     choices += [f"random {size}" for size in sizes]
@@ -87,7 +89,7 @@ def problem_controls(sizes: Sequence[int]) -> None:
         st.caption(f"{preset.about} {preset.provenance}")
 
 
-def weight_inputs() -> None:
+def weight_and_damping_inputs() -> None:
     """The target by numbers: the weights themselves. The way in for keyboard and screen reader."""
     shown = shared_problem.problem()
     with st.container(horizontal=True, key="weight_inputs"):
@@ -132,7 +134,14 @@ def _bound(
 ) -> None:
     key = f"control_{name}"
     st.session_state[key] = value
-    widget(label, key=key, on_change=lambda: write(st.session_state[key]), **options)
+
+    def changed() -> None:
+        try:
+            write(st.session_state[key])
+        except ValueError as error:
+            st.session_state.refused = f"{label}: {error}"
+
+    widget(label, key=key, on_change=changed, **options)
 
 
 def _choose(choice: str) -> None:

@@ -26,6 +26,10 @@ def laws_panel(checks: Sequence[LawCheck]) -> None:
             if check.void:
                 st.markdown(f"The law says nothing here: {check.void}")
             st.caption(f"Source: {check.source}")
+    st.caption(
+        "$\\bar H = H + \\bar\\lambda I$ is the damped Hessian. With damping $\\lambda = 0$ it is "
+        "$H = X^\\top X$."
+    )
 
 
 def verdict(check: LawCheck) -> str:

@@ -31,7 +31,7 @@ CHAPTERS = (
     Chapter(
         "gptq_is_babai.py",
         "GPTQ is Babai",
-        "Why do two algorithms, forty years apart, give the same integers?",
+        "Why do two algorithms, thirty-six years apart, give the same integers?",
         ":material/sync_alt:",
         "Lessons",
     ),

@@ -42,12 +42,12 @@ def to_query(problem: Problem, step: int, hidden: tuple[str, ...] = ()) -> dict[
         base = None
     if base is None or problem.weights != base.weights:
         query["weights"] = _numbers(problem.weights)
-    base = base or Problem(problem.hessian, problem.weights, problem.scales)
-    if problem.order != base.order:
+    usual = base or Problem  # the class holds the defaults of its fields
+    if problem.order != usual.order:
         query["order"] = problem.order
-    if problem.bits != base.bits:
+    if problem.bits != usual.bits:
         query["bits"] = "none" if problem.bits is None else str(problem.bits)
-    if problem.damping != base.damping:
+    if problem.damping != usual.damping:
         query["damping"] = repr(problem.damping)
     if step:
         query["step"] = str(step)
@@ -91,15 +91,15 @@ def _base(query: Mapping[str, str], notices: list[str]) -> Problem:
         if name in PRESETS:
             return PRESETS[name].problem
         if name == "random":
-            seed = int(query.get("seed", "0"))
+            seed = _whole(query.get("seed", "0"))
             if not 0 <= seed < 2**32:
                 raise ValueError(f"seed is {seed}; 0 … 2³²−1 was wanted.")
-            return random_problem(int(query.get("inputs", "2")), seed)
+            return random_problem(_whole(query.get("inputs", "2")), seed)
         if name == "custom":
             return _custom(query)
         raise ValueError(f"one of {', '.join([*PRESETS, 'random', 'custom'])} was wanted.")
     except (KeyError, ValueError, OverflowError) as error:
-        reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        reason = f"{error.args[0]} is missing." if isinstance(error, KeyError) else str(error)
         notices.append(
             f"problem={_cut(name)} was ignored: {reason} The first preset is shown in its place."
         )
@@ -117,7 +117,7 @@ def _custom(query: Mapping[str, str]) -> Problem:
         raise ValueError(f"hessian has {len(triangle)} numbers; {len(rows)} were wanted.")
     hessian = np.empty((size, size))
     hessian[rows, columns] = hessian[columns, rows] = triangle
-    damping = float(query.get("damping", "0"))
+    damping = _number(query.get("damping", "0"))
     return Problem(tuple(map(tuple, hessian)), _parsed(query["weights"]), scales, damping=damping)
 
 
@@ -132,11 +132,11 @@ def _with_order(problem: Problem, text: str) -> Problem:
 
 
 def _with_bits(problem: Problem, text: str) -> Problem:
-    return replace(problem, bits=None if text == "none" else int(text))
+    return replace(problem, bits=None if text == "none" else _whole(text))
 
 
 def _with_damping(problem: Problem, text: str) -> Problem:
-    return replace(problem, damping=float(text))
+    return replace(problem, damping=_number(text))
 
 
 _CHANGES = {
@@ -156,7 +156,21 @@ def _step(text: str, problem: Problem, notices: list[str]) -> int:
 
 
 def _parsed(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    return tuple(_number(part) for part in text.split(","))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"“{_cut(text)}” came; a number was wanted.") from None
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"“{_cut(text)}” came; a whole number was wanted.") from None
 
 
 def _numbers(values: object) -> str:

@@ -1,6 +1,7 @@
 """Predict, then reveal: a question whose answer is computed from the problem on show."""
 
 from collections.abc import Sequence
+from zlib import crc32
 
 import streamlit as st
 
@@ -24,7 +25,7 @@ def predict(
         Unique; must change when the problem does, so that the choice is forgotten.
     """
     st.subheader("Predict, then look", anchor="predict")
-    choice = st.radio(question, options, index=None, key=f"quiz_{key}")
+    choice = st.radio(question, options, index=None, key=f"quiz_{crc32(key.encode())}")
     if choice is None:
         st.caption("Choose an answer; it is checked against the problem above.")
     elif choice == answer:

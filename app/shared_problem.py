@@ -63,6 +63,8 @@ def go_to(new_step: int) -> None:
 
 def drag_target(x: float, y: float, final: bool) -> None:
     """Called by the stepper while the target is dragged."""
+    if problem().size != 2:  # another problem was chosen while this target was on its way
+        return
     moved = problem().with_target([x, y])
     # A pixel is far coarser than a thousandth of a grid spacing; round numbers keep links short.
     codes = np.divide(moved.weights, moved.scales).round(3)

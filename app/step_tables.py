@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures.numbers import short
-from lattice_core import Problem, RoundingTrace, obq_costs
+from lattice_core import Problem, RoundingTrace, obq_costs, propagation_shares
 
 
 def babai_table(problem: Problem, step: int) -> None:
@@ -68,9 +68,9 @@ def propagation_formulas(problem: Problem, step: int) -> list[str]:
     before = trace.coordinates_after(step - 1) * np.array(problem.scales)
     after = taken.coordinates * np.array(problem.scales)
     error = before[taken.index] - after[taken.index]
+    shares = propagation_shares(problem.damped_hessian, trace.order[step - 1 :])
     formulas = []
-    for k in trace.order[step:]:
-        share = (before[k] - after[k]) / error if error else 0.0
+    for k, share in zip(trace.order[step:], shares, strict=True):
         formulas.append(
             rf"{_tex('w', int(k))} \leftarrow {_number(before[k])} - "
             rf"\underbrace{{{_number(share)}}}_{{{_SHARE}}} \cdot "
@@ -80,7 +80,7 @@ def propagation_formulas(problem: Problem, step: int) -> list[str]:
     return formulas
 
 
-_SHARE = r"(H_{JJ}^{-1})_{kj} / (H_{JJ}^{-1})_{jj}"
+_SHARE = r"(\bar H_{JJ}^{-1})_{kj} / (\bar H_{JJ}^{-1})_{jj}"
 
 
 def obq_table(problem: Problem, step: int) -> None:

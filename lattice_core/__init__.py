@@ -32,7 +32,7 @@ from lattice_core.bounds import (
     pivots,
 )
 from lattice_core.closest_vector import closest_vector
-from lattice_core.gptq import gptq, gptq_steps, obq, obq_costs, obq_steps
+from lattice_core.gptq import gptq, gptq_steps, obq, obq_costs, obq_steps, propagation_shares
 from lattice_core.inputs import damped
 from lattice_core.integer_grid import IntegerGrid
 from lattice_core.lattice import Lattice
@@ -63,6 +63,7 @@ __all__ = [
     "obq_costs",
     "obq_steps",
     "pivots",
+    "propagation_shares",
     "random_problem",
     "resolve_order",
     "round_off",

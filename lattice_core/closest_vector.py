@@ -1,7 +1,5 @@
 """The exact closest lattice vector, by exhaustion over a set that must contain it."""
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -53,7 +51,7 @@ def closest_vector(
             f"the exact closest vector would take about 10^{magnitude:.0f} candidates; at most "
             f"{MOST_CANDIDATES} are tried. Reduce the basis first (LLL), or use fewer coordinates."
         )
-    ranges = [range(int(a), int(b) + 1) for a, b in zip(low, high, strict=True)]
-    codes = np.array(list(product(*ranges)), dtype=np.int64)
+    ranges = [np.arange(a, b + 1, dtype=np.int64) for a, b in zip(low, high, strict=True)]
+    codes = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, lattice.rank)
     distances = np.sum((codes @ lattice.basis.T - point) ** 2, axis=1)
     return codes[int(np.argmin(distances))]

@@ -186,6 +186,25 @@ def obq_costs(
     return (scales[free] * codes - weights[free]) ** 2 / np.diag(inverse)
 
 
+def propagation_shares(damped_hessian: FloatArray, remaining: ArrayLike) -> FloatArray:
+    """What part of a weight's error each remaining weight takes, ``(H_JJ⁻¹)_kj / (H_JJ⁻¹)_jj``.
+
+    Parameters
+    ----------
+    damped_hessian : (c, c) array
+    remaining : (m,) int array
+        J: ``remaining[0]`` is the weight j being rounded, the others k are still free.
+
+    Returns
+    -------
+    (m − 1,) array
+        Weight k changes by minus its share times ``w_j − q_j`` (law L2).
+    """
+    free = np.asarray(remaining)
+    column = _inverse(damped_hessian[np.ix_(free, free)])[:, 0]
+    return column[1:] / column[0]
+
+
 def _inverse(hessian: FloatArray) -> FloatArray:
     """``H⁻¹ = L⁻ᵀ L⁻¹`` through the Cholesky factor, as in the published code.
 

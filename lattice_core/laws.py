@@ -69,8 +69,8 @@ def factor_does_not_matter(problem: Problem, seed: int = 0) -> LawCheck:
     right = np.append(turned.codes, turned.squared_distance)
     return LawCheck(
         "L1",
-        "Only the Hessian matters",
-        r"Any factor $\mathcal X$ with $\mathcal X^\top \mathcal X = H$ gives the same codes and "
+        "Only the damped Hessian matters",
+        r"Any factor $\mathcal X$ with $\mathcal X^\top \mathcal X = \bar H$ gives the same codes and "
         "the same loss. Here the whole picture is turned by a random rotation.",
         "[C] Theorem 1",
         "codes and loss, this factor",
@@ -78,7 +78,7 @@ def factor_does_not_matter(problem: Problem, seed: int = 0) -> LawCheck:
         "=",
         "codes and loss, rotated factor",
         right,
-        _equal(left, right),
+        _equal(left, right, size=1.0),
     )
 
 
@@ -106,7 +106,7 @@ def propagation_is_projection(problem: Problem, step: int) -> LawCheck:
         "=",
         "target projected on the plane",
         projection,
-        _equal(moved, projection),
+        _equal(moved, projection, size=float(np.linalg.norm(basis, axis=0).max())),
     )
 
 
@@ -122,7 +122,7 @@ def obq_takes_the_nearest_plane(problem: Problem, step: int) -> LawCheck:
     return LawCheck(
         "L3",
         "OBQ chooses the nearest of all planes",
-        r"OBQ rounds the weight with the least $(q_j - w_j)^2 / (H_{JJ}^{-1})_{jj}$. That is the "
+        r"OBQ rounds the weight with the least $(q_j - w_j)^2 / (\bar H_{JJ}^{-1})_{jj}$. That is the "
         "squared distance from the target to the nearest plane of that weight. "
         f"Weights still free before step {step}: {', '.join(f'$w_{j + 1}$' for j in free)}.",
         "[C] Corollary 3",
@@ -131,7 +131,7 @@ def obq_takes_the_nearest_plane(problem: Problem, step: int) -> LawCheck:
         "=",
         "squared distance to its nearest plane",
         distances**2,
-        _equal(costs, distances**2),
+        _equal(costs, distances**2, size=_bound(problem)),
     )
 
 
@@ -150,13 +150,13 @@ def gptq_is_babai(problem: Problem) -> LawCheck:
         "=",
         "centres of Babai",
         right,
-        _equal(left, right) and same_codes,
+        _equal(left, right, size=1.0) and same_codes,
     )
 
 
 def nothing_to_gain_by_composing(problem: Problem, step: int) -> LawCheck:
     """L5 at one step: Babai started again from the moved target finds the same later centres."""
-    step = min(max(step, 0), problem.size - 1)
+    step = min(max(step, 1), problem.size - 1)
     moved = problem.lattice.point(problem.gptq.coordinates_after(step))
     again = nearest_plane(problem.lattice, moved, problem.order_indices, problem.grid)
     left, right = problem.babai.centers[step:], again.centers[step:]
@@ -171,13 +171,13 @@ def nothing_to_gain_by_composing(problem: Problem, step: int) -> LawCheck:
         "=",
         "later centres, moved target",
         right,
-        _equal(left, right),
+        _equal(left, right, size=1.0),
     )
 
 
 def loss_is_bounded(problem: Problem) -> LawCheck:
     """L6, and L9 where it is void: loss ≤ ¼ Σ D_j s_j²."""
-    bound = absolute_bound(problem.damped_hessian, problem.scales, problem.order_indices)
+    bound = _bound(problem)
     loss = problem.gptq.squared_distance
     clipped = sum(step.clipped for step in problem.gptq.steps)
     return LawCheck(
@@ -205,14 +205,14 @@ def squares_add_up(problem: Problem) -> LawCheck:
         "L2",
         "The squares of the legs add up to the loss",
         "Each step moves the target at right angles to all later steps. So Pythagoras holds: the "
-        r"squared legs sum to $(q-w)^\top H (q-w)$.",
+        r"squared legs sum to $(q-w)^\top \bar H (q-w)$.",
         "[C] Theorem 2",
         "sum of the squared legs",
         legs,
         "=",
         "loss from the weights",
         loss,
-        _equal(legs, loss),
+        _equal(legs, loss, size=_bound(problem)),
     )
 
 
@@ -225,15 +225,15 @@ def determinant_is_order_free(problem: Problem) -> LawCheck:
     return LawCheck(
         "L10",
         "The volume of the box does not depend on the order",
-        r"Every order has the same product of pivots, $\prod_j D_j = \det H$. "
+        r"Every order has the same product of pivots, $\prod_j D_j = \det \bar H$. "
         "An order can only share the lengths out more evenly.",
         "determinant of a triangular factor",
         "product of pivots, " + ", ".join(ORDERS),
         left,
         "=",
-        "det H",
+        "det H̄",
         right,
-        _equal(left, np.full(len(left), right)),
+        _equal(left, np.full(len(left), right), size=right),
     )
 
 
@@ -276,8 +276,12 @@ def _all_orders(problem: Problem) -> list[np.ndarray]:
     return [resolve_order(name, problem.damped_hessian) for name in ORDERS]
 
 
-def _equal(left: ArrayLike, right: ArrayLike) -> bool:
-    """Equal to a millionth of the larger side (a check on screen; the tests compare on their own)."""
+def _equal(left: ArrayLike, right: ArrayLike, size: float) -> bool:
+    """Equal to a millionth of the larger side, or of `size` where both sides may be 0."""
     a, b = np.atleast_1d(left), np.atleast_1d(right)
-    size = max(float(np.abs(a).max(initial=0.0)), float(np.abs(b).max(initial=0.0)), 1e-300)
-    return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * size)
+    largest = max(float(np.abs(a).max(initial=size)), float(np.abs(b).max(initial=size)))
+    return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * largest)
+
+
+def _bound(problem: Problem) -> float:
+    return absolute_bound(problem.damped_hessian, problem.scales, problem.order_indices)

@@ -29,6 +29,8 @@ from lattice_core.orders import resolve_order
 from lattice_core.trace import RoundingTrace
 
 MOST_INPUTS = 6
+MOST_SPACINGS = 1e6
+LEAST, MOST = 1e-12, 1e12
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,14 @@ class Problem:
         object.__setattr__(self, "hessian", _tuples(matrix))
         object.__setattr__(self, "weights", _tuple(as_vector("weights", self.weights, c)))
         object.__setattr__(self, "scales", _tuple(as_scales(self.scales, c)))
+        _require_range("hessian's diagonal", np.diag(matrix))
+        _require_range("scales", np.array(self.scales))
+        farthest = float(np.max(np.abs(np.divide(self.weights, self.scales))))
+        if farthest > MOST_SPACINGS:
+            raise ValueError(
+                f"a weight is {farthest:.3g} times its scale; at most {MOST_SPACINGS:g} grid spacings "
+                "can be shown with their fractions."
+            )
         resolve_order(self.order, as_damped_hessian(damped(matrix, self.damping)))
         if self.bits is not None:
             IntegerGrid(self.bits)
@@ -202,6 +212,15 @@ def _real_slices() -> dict[str, Preset]:
     return presets
 
 
+def _require_range(name: str, values: FloatArray) -> None:
+    wrong = values[(values != 0) & ((values < LEAST) | (values > MOST))]
+    if wrong.size:
+        raise ValueError(
+            f"{name} holds {wrong[0]:g}; numbers from {LEAST:g} to {MOST:g} were wanted. "
+            "Measure inputs or weights in another unit."
+        )
+
+
 def _tuple(vector: FloatArray) -> tuple[float, ...]:
     return tuple(float(value) for value in vector)
 
@@ -218,7 +237,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "nearly_orthogonal": Preset(
         "Nearly orthogonal",
-        "The two inputs are almost uncorrelated. All methods agree almost everywhere.",
+        "The two inputs are almost uncorrelated. All methods agree for most targets.",
         _from_basis("nearly_orthogonal", [[1.0, 0.12], [0.0, 0.93]], [1.3, 0.72], [0.5, 0.5]),
     ),
     "order_matters": Preset(

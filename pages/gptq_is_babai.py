@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import lesson, shared_problem
-from app.controls import Try, problem_controls, try_this, weight_inputs
+from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
 from app.downloads import downloads
 from app.figures.number_lines import lockstep_figure
 from app.figures.numbers import short, symbol
@@ -18,7 +18,7 @@ HEIGHT = 480
 
 def page() -> None:
     lesson.title(
-        "GPTQ is Babai", "Why do two algorithms, forty years apart, give the same integers?"
+        "GPTQ is Babai", "Why do two algorithms, thirty-six years apart, give the same integers?"
     )
     st.markdown(
         "**Left, Babai (1986):** a target $y$ in a lattice moves to the nearest plane, then to the "
@@ -36,13 +36,13 @@ def page() -> None:
         height=HEIGHT,
     )
     if shared_problem.shows("controls"):
-        weight_inputs()
+        weight_and_damping_inputs()
     if shared_problem.shows("numbers"):
         _numbers(problem, step)
     if shared_problem.shows("quiz"):
         _quiz(problem)
     if shared_problem.shows("try"):
-        _try(problem)
+        _try()
     if shared_problem.shows("laws"):
         laws_panel(
             [
@@ -90,7 +90,7 @@ def _numbers(problem: Problem, step: int) -> None:
             st.latex(formula)
         if formulas:
             st.caption(
-                "$J$: the weights not yet rounded, $j$ among them. $H$ is the damped Hessian."
+                "$J$: the weights not yet rounded, $j$ among them. $\\bar H$: the damped Hessian."
             )
         else:
             st.caption("The last weight: nobody is left to take its error.")
@@ -100,6 +100,9 @@ def _numbers(problem: Problem, step: int) -> None:
             "least. In the lattice that is the nearest of **all** planes, of whatever family (law L3)."
         )
         obq_table(problem, step)
+        greedy = obq(problem.damped_hessian, problem.weights, problem.scales, problem.grid)
+        names = ", ".join(symbol("w", step.index) for step in greedy.steps)
+        st.caption(f"Left to choose at every step, OBQ rounds {names}.")
 
 
 def _quiz(problem: Problem) -> None:
@@ -119,15 +122,13 @@ def _quiz(problem: Problem) -> None:
         ["To the right", "To the left", "It does not move"],
         answer,
         f"It arrives at {short(last.center)}, a move of {short(moved)}, and is rounded to {last.code}. "
-        "A weight whose input goes together with the others' makes up for their errors.",
-        key=f"lockstep_{hash(problem)}",
+        "Correlated inputs let one weight make up for another's error.",
+        key=f"lockstep {problem!r}",
     )
 
 
-def _try(problem: Problem) -> None:
+def _try() -> None:
     st.subheader("Try this", anchor="try")
-    greedy = obq(problem.damped_hessian, problem.weights, problem.scales, problem.grid)
-    names = ", ".join(symbol("w", step.index) for step in greedy.steps)
     try_this(
         [
             Try(
@@ -150,14 +151,8 @@ def _try(problem: Problem) -> None:
             ),
             Try(
                 "Three random inputs",
-                "Any problem will do: the difference column stays at rounding error.",
+                "Any problem will do: the gap column stays at rounding error.",
                 random_problem(3, 5),
-                1,
-            ),
-            Try(
-                "OBQ's own order",
-                f"Left to choose, OBQ would round {names} here. Compare with the order above, step by step.",
-                problem,
                 1,
             ),
         ]

@@ -7,16 +7,16 @@ from app.machine import abilities
 from app.navigation import CHAPTERS, pages
 
 DICTIONARY = {
-    "input column $j$ of the layer": "basis vector $b_j$",
+    "input column $j$ of the layer, times its spacing $s_j$": "basis vector $b_j$",
     "a row of weights $w$": "target $y$",
     "integer codes $z$": "a lattice point $Bz$",
-    "the layer's squared error $\\lVert X(q-w)\\rVert^2$": "squared distance $\\lVert Bz-y\\rVert^2$",
+    "the layer's squared error $\\lVert X(q-w)\\rVert^2$, damping included": "squared distance $\\lVert Bz-y\\rVert^2$",
     "rounding to nearest": "Babai's rounding (round-off)",
     "GPTQ": "Babai's nearest plane",
     "pushing an error to the other weights": "projecting the target on a plane",
     "order of quantization": "order of the basis, reversed",
-    "pivots $D_j$ of the Hessian": "squared Gram-Schmidt lengths",
-    "act-order, min-pivot": "sorting the basis before reduction",
+    "pivots of the Hessian times squared spacings, $D_j s_j^2$": "squared Gram-Schmidt lengths",
+    "act-order, min-pivot": "ways to sort the basis",
     "clipping to $b$ bits": "keeping to a finite piece of the lattice",
 }
 
@@ -53,7 +53,7 @@ def page() -> None:
             "C": "GPTQ is Babai, the bound, min-pivot, quantizing without clipping.",
             "B": "the same theorem, independently; damping as a lattice.",
             "Babai": "the algorithm.",
-            "GPTQ": "the method everyone uses.",
+            "GPTQ": "the usual method.",
         }
     )
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app import lesson, shared_problem
-from app.cached import answers
-from app.controls import Try, problem_controls, try_this, weight_inputs
+from app.cached import closest_codes
+from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
 from app.downloads import downloads
 from app.figures.numbers import vector
 from app.figures.plane import plane_figure
@@ -13,7 +13,7 @@ from app.laws import laws_panel
 from app.quiz import predict
 from app.snippets import nearest_plane_snippet
 from app.step_tables import babai_table, center_formula
-from lattice_core import PRESETS, Problem, laws
+from lattice_core import PRESETS, Problem, laws, round_off
 
 FIGURES = {2: plane_figure, 3: space_figure}
 
@@ -25,17 +25,19 @@ def page() -> None:
         "$s_j$. The inputs decide what an error costs: $\\lVert X(q - w)\\rVert^2$. Seen through the "
         "inputs, the possible $q$ form a **lattice**, the weights are a **target** $y$ beside it, and "
         "we look for a lattice point close by. Babai's way: choose the nearest of the parallel planes "
-        "that hold the lattice, move the target onto it, and go on inside that plane."
+        "that hold the lattice, move the target onto it, and go on inside that plane. "
+        "With two inputs a “plane” is a line."
     )
     if shared_problem.shows("controls"):
         problem_controls(sizes=tuple(FIGURES))
     problem, step = shared_problem.problem(), shared_problem.step()
     if problem.size not in FIGURES:
         st.info(
-            f"This problem has {problem.size} inputs. A picture needs two or three: choose another "
-            "problem above. *GPTQ is Babai* shows this one on its number lines.",
+            f"This problem has {problem.size} inputs. A picture needs two or three. "
+            "The lesson *GPTQ is Babai* shows it on number lines.",
             icon=":material/info:",
         )
+        shared_problem.mirror_in_url()
         return
     picture, numbers = st.columns([3, 2], gap="medium")
     with picture:
@@ -48,7 +50,7 @@ def page() -> None:
         if shared_problem.shows("numbers"):
             _numbers(problem, step)
         if shared_problem.shows("controls"):
-            weight_inputs()
+            weight_and_damping_inputs()
     if shared_problem.shows("quiz"):
         _quiz(problem)
     if shared_problem.shows("try"):
@@ -96,28 +98,32 @@ def _numbers(problem: Problem, step: int) -> None:
 
 
 def _quiz(problem: Problem) -> None:
-    right = vector(problem.babai.codes)
-    rounded, closest = answers(problem)
-    last_moved = problem.babai.codes.copy()
-    last_moved[problem.order_indices[-1]] += 1
-    options = sorted({right, vector(rounded), vector(closest), vector(last_moved)})
+    codes, closest = problem.babai.codes, closest_codes(problem)
+    right = vector(codes)
+    rounded = round_off(problem.lattice, problem.target, problem.grid)
+    neighbour = codes.copy()
+    last = problem.order_indices[-1]
+    neighbour[last] += -1 if problem.grid and codes[last] == problem.grid.high else 1
+    others = [rounded, neighbour] if closest is None else [rounded, neighbour, closest]
+    options = sorted({right, *map(vector, others)})
     plain = (
         "Rounding each coordinate by itself gives the same."
         if vector(rounded) == right
         else f"Rounding each coordinate by itself gives {vector(rounded)}: it ignores the angle."
     )
-    best = (
-        "No lattice point is closer."
-        if vector(closest) == right
-        else f"The closest point of all is {vector(closest)}: nearest plane is not always exact."
-    )
+    if closest is None:
+        best = ""
+    elif vector(closest) == right:
+        best = "No lattice point is closer."
+    else:
+        best = f"The closest point of all is {vector(closest)}: nearest plane is not always exact."
     predict(
         f"The target stands at {vector(problem.babai.start)} in units of the basis vectors. "
         "Which integers $z$ does nearest plane find?",
         options,
         right,
         f"{plain} {best}",
-        key=f"plane_{hash(problem)}",
+        key=f"plane {problem!r}",
     )
 
 

@@ -16,17 +16,12 @@ def sentences(problem: Problem) -> list[str]:
     ]
 
 
-def titles(problem: Problem) -> list[str]:
-    """A few words for each frame."""
-    rounded = [f"Round {symbol('w', step.index)}" for step in problem.babai.steps]
-    return ["The target", *rounded, "The error in its box"]
-
-
 def _start(problem: Problem) -> str:
     order = ", then ".join(symbol("w", int(j)) for j in problem.order_indices)
+    points = "Each grey point is a choice of integer codes. " if problem.size <= 3 else ""
     return (
         f"The target y stands at {vector(problem.babai.start)} in units of the basis vectors. "
-        f"Each grey point is a choice of integer codes. We round {order}."
+        f"{points}We round {order}."
     )
 
 
@@ -37,16 +32,17 @@ def _step(problem: Problem, step: RoundingStep, k: int) -> str:
         family = "on the line chosen the lattice is a row of points"
     else:
         where = "the lattice lies on" if k == 1 else "inside the plane chosen the lattice lies on"
-        family = f"{where} parallel {_PLANES.get(free, f'{free}-dimensional planes')}"
+        family = f"{where} parallel {_PLANES.get(free, f'{free}-dimensional subspaces')}"
     choice = f"The nearest has {name} = {short(step.code)}"
     if step.clipped:
         choice = (
             f"The nearest integer is {short(round(step.center))}, but {problem.bits} bits end at "
             f"{short(step.code)}: clipped to {name} = {short(step.code)}"
         )
+    which = "integer" if problem.bits is None else "admissible integer"
     return (
-        f"Step {k}: {family}, one for each integer {name}. "
-        f"The target stands at {short(step.center)} between them. {choice}, "
+        f"Step {k}: {family}, one for each {which} {name}. "
+        f"Counted in them, the target stands at {short(step.center)}. {choice}, "
         f"{short(step.plane_distance)} away. The target moves straight onto it."
     )
 
@@ -59,7 +55,8 @@ def _result(problem: Problem) -> str:
         verdict = "A code was clipped, so the error may leave the box and the bound says nothing."
     else:
         verdict = (
-            f"The error stays inside the box, so it cannot exceed the corner's {short(bound)}."
+            f"The error stays inside the box, so the loss cannot exceed {short(bound)}, "
+            "its value at a corner."
         )
     return (
         f"Done: z = {vector(trace.codes)}. The legs are at right angles, so their squares add up: "

@@ -59,13 +59,13 @@ def determinant_is_order_free(comparison: OrderComparison) -> LawCheck:
     return LawCheck(
         "L10",
         "The volume of the box does not depend on the order",
-        r"Every order has the same product of pivots, $\prod_j D_j = \det H$. "
+        r"Every order has the same product of pivots, $\prod_j D_j = \det \bar H$. "
         "Its logarithm is compared, since the product itself has too many digits.",
         "determinant of a triangular factor",
         "$\\sum_j \\log D_j$: " + ", ".join(profile.order for profile in comparison.profiles),
         left,
         "=",
-        r"$\log\det H$, from its LU factors",
+        r"$\log\det \bar H$, from its LU factors",
         right,
         bool(np.abs(left - right).max() <= TOLERANCE * max(abs(right), 1.0)),
     )
@@ -79,9 +79,9 @@ def no_order_beats_the_floor(comparison: OrderComparison) -> LawCheck:
         "L10",
         "No order goes below the floor",
         r"With a given product, a sum is least when all its terms are equal: "
-        r"$\mathrm{tr}(D) = \sum_j D_j \ge c\,(\det H)^{1/c}$.",
+        r"$\mathrm{tr}(D) = \sum_j D_j \ge c\,(\det \bar H)^{1/c}$.",
         "arithmetic and geometric mean",
-        r"floor $c\,(\det H)^{1/c}$",
+        r"floor $c\,(\det \bar H)^{1/c}$",
         floor,
         "≤",
         r"least $\mathrm{tr}(D)$ of the orders",
