@@ -4,11 +4,14 @@ import argparse
 import os
 import socket
 import sys
-from importlib.util import find_spec
+from contextlib import suppress
 from pathlib import Path
 
 HOST = "localhost"
 PROJECT = Path(__file__).resolve().parents[1]
+# Threads of torch that wait for one another shall sleep: spinning, they slow each other down
+# tenfold where several visitors compute. NumPy's products here are too small for threads.
+THREAD_POLICY = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def main() -> None:
@@ -16,14 +19,11 @@ def main() -> None:
     port = _requested_port()
     _require_free(port)
 
-    # Threads of torch that wait for one another shall sleep: spinning, they slow each other down
-    # tenfold where several visitors compute. NumPy's products here are too small for threads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.update(THREAD_POLICY | os.environ)
 
     # fpylll sets signal handlers when it is first imported, which only the main thread may do;
-    # pages run in other threads.
-    if find_spec("fpylll"):
+    # pages run in other threads. Installed without cysignals it cannot be imported at all.
+    with suppress(ImportError):
         import fpylll  # noqa: F401
 
     from app.static_files import provide_plotly

@@ -5,20 +5,16 @@ Nothing here calls streamlit's elements: it runs in threads of its own.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from app import cached
 from app.background_job import Job
 from app.layer_choice import SHAPES, LayerChoice, layer_name
-from lattice_core.language_model.model_file import packaged_model_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from lattice_core.layers.order_comparison import OrderComparison
-
-NEEDED = ("torch", "transformers", "gguf", "accelerate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,20 +32,6 @@ class BlockData:
     hessians: dict[str, "Tensor"]
     text_source: str
     text_sha256: str
-
-
-def what_is_missing() -> str:
-    """What this machine lacks for real layers, in words; empty if nothing."""
-    libraries = [name for name in NEEDED if find_spec(name) is None]
-    if libraries:
-        return f"These Python packages are not installed: {', '.join(libraries)}."
-    try:
-        model = packaged_model_file()
-    except ValueError as error:
-        return str(error)
-    return (
-        "" if model else "The small language model (SmolLM2-135M-Instruct, 98 MB) is not installed."
-    )
 
 
 def block_key(choice: LayerChoice) -> tuple[str, int, int]:

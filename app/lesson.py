@@ -60,8 +60,6 @@ def stepped(
     height : int
         In pixels.
     """
-    if shared_problem.has_settled():
-        st.rerun()
     stepper(
         draw(shared_problem.problem()),
         key=key,
@@ -70,6 +68,9 @@ def stepped(
         on_target=shared_problem.drag_target if draggable else None,
         height=height,
     )
+    # Last: a fragment that ends before its element is drawn has it taken down, camera and all.
+    if shared_problem.has_settled():
+        st.rerun()
 
 
 def code(snippet: str) -> None:

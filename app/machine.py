@@ -5,7 +5,10 @@ import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from lattice_core.language_model.model_file import packaged_model_file
+from lattice_core.language_model.model_file import check_model_size, packaged_model_file
+
+LIBRARIES = ("torch", "transformers", "gguf", "accelerate")
+REMEDY = "What to do: stop the app, then run `make app` where there is a network."
 
 
 @dataclass(frozen=True)
@@ -17,27 +20,47 @@ class Ability:
     detail: str
 
 
+def what_is_missing() -> str:
+    """What real layers need and this machine lacks, and what to do, in words; empty if nothing."""
+    return _missing_libraries() or _missing_model()
+
+
+def _missing_libraries() -> str:
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if not missing:
+        return ""
+    return f"These Python packages are not installed: {', '.join(missing)}. {REMEDY}"
+
+
+def _missing_model() -> str:
+    try:
+        path = packaged_model_file()
+        if path is None:
+            return f"SmolLM2-135M-Instruct (98 MB) is not installed. {REMEDY}"
+        check_model_size(path)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def abilities() -> list[Ability]:
     """What the laboratory pages would find here."""
-    model = packaged_model_file()
-    torch = find_spec("torch") is not None and find_spec("transformers") is not None
+    no_model = _missing_model()
+    no_libraries = _missing_libraries()
     gpu = shutil.which("nvidia-smi") is not None
-    reduction = find_spec("fpylll") is not None
+    # fpylll cannot be imported without cysignals, which it does not declare.
+    reduction = find_spec("fpylll") is not None and find_spec("cysignals") is not None
     return [
         Ability("Lessons", True, "they run on NumPy alone."),
         Ability(
             "Small language model",
-            model is not None,
-            "SmolLM2-135M-Instruct, 98 MB, on disk."
-            if model
-            else "not installed. Run `make app` again with a network; the lessons do without.",
+            not no_model,
+            no_model or "SmolLM2-135M-Instruct, 98 MB, on disk.",
         ),
         Ability(
             "PyTorch and transformers",
-            torch,
-            "for real layers."
-            if torch
-            else "not installed. `make app` installs them; the lessons do without.",
+            not no_libraries,
+            no_libraries or "for real layers.",
         ),
         Ability(
             "NVIDIA GPU",

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.figures.order_profile import ORDER_NAMES
+from app.order_names import ORDER_NAMES
 from app.quiz import predict
 
 if TYPE_CHECKING:
-    from lattice_core.layers.order_comparison import OrderComparison
+    from lattice_core.layers.order_comparison import OrderComparison, OrderResult
 
 OPTIONS = {
     0.5: "It falls to about a half",
@@ -42,20 +42,27 @@ def one_bit(
     answer = explanation = ""
     if st.session_state.get(f"quiz_{key}") is not None:
         other = compare().result(result.order, "keep")
-        factor = other.loss / result.loss
-        answer = OPTIONS[nearest_option(factor, more)]
-        explanation = (
-            f"The loss is multiplied by {factor:.3f}. The order and its pivots are the same; only "
-            f"the grid spacings {'shrink, to about half' if more else 'grow, about twofold'}. "
-            "The loss goes with their square, as the bound $\\frac14 \\sum_j D_j s_j^2$ does."
-        )
+        answer = OPTIONS[nearest_option(other.loss / result.loss, more)]
+        explanation = explain(result, other)
     predict(
         f"The grid has {shown.bits} bits. With {other_bits} bits in its place, every code kept and "
-        f"the order {ORDER_NAMES[result.order]}: what happens to the loss?",
+        f"the order {ORDER_NAMES[result.order].name}: what happens to the loss?",
         [text for change, text in OPTIONS.items() if (change < 1) == more],
         answer,
         explanation,
         key=key,
+    )
+
+
+def explain(before: "OrderResult", after: "OrderResult") -> str:
+    """Why the loss changed between two grids, in one order and with every code kept."""
+    squares = after.bound / before.bound  # of the spacings, for the pivots are the same
+    return (
+        f"The loss is multiplied by **{after.loss / before.loss:.3f}**. The order and its pivots "
+        "are the same; only the grid spacings change, here "
+        f"by a factor of {math.sqrt(squares):.3f} (root of the mean square, weighted by the "
+        "pivots). The bound $\\frac14 \\sum_j D_j s_j^2$ goes with their square, "
+        f"{squares:.3f}, and the loss about so."
     )
 
 

@@ -6,19 +6,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.figures.numbers import short
-from app.figures.order_profile import ORDER_NAMES
+from app.order_names import ORDER_NAMES
 
 if TYPE_CHECKING:
     from lattice_core.layers.order_comparison import OrderComparison, OrderResult
 
 NBSP = "\u00a0"
-RULES = {
-    "front_to_back": "columns 0, 1, 2, …, as GPTQ does by default.",
-    "back_to_front": "the last column first. This is Babai's order.",
-    "act_order": "the most active input first: largest $H_{jj}$.",
-    "min_pivot": "greedy, made from its end: the column with the smallest pivot $D_j$ comes last, "
-    "then the smallest of what remains, and so on.",
-}
 COLUMNS = {
     "tr(D)": "the sum of the pivots $D_j = R_{jj}^2$, the squared lengths of the edges of the "
     "box that holds the error (before scaling). Smaller is better.",
@@ -58,7 +51,7 @@ def explanations() -> None:
     orders, columns = st.columns(2, gap="large")
     with orders:
         st.markdown("**The orders**")
-        st.markdown("\n".join(f"- **{ORDER_NAMES[name]}**: {rule}" for name, rule in RULES.items()))
+        st.markdown("\n".join(f"- **{o.name}**: {o.rule}" for o in ORDER_NAMES.values()))
     with columns:
         st.markdown("**The columns**")
         st.markdown("\n".join(f"- **{name}**: {meaning}" for name, meaning in COLUMNS.items()))
@@ -69,7 +62,7 @@ def conclusions(comparison: "OrderComparison") -> list[str]:
     keep, clip = comparison.best("keep"), comparison.best("clip")
     act, back = comparison.result("act_order", "keep"), comparison.result("back_to_front", "keep")
     said = [
-        f"Every code kept, **{ORDER_NAMES[keep.order]}** has the smallest loss: "
+        f"Every code kept, **{ORDER_NAMES[keep.order].name}** has the smallest loss: "
         f"{short(100 * keep.relative_loss)} % of the output. "
         f"The worst order, {_worst(comparison, 'keep')}.",
         f"Act-order changes tr(D) to **{act.pivot_sum / back.pivot_sum:.2f}** of back to front's. "
@@ -81,13 +74,13 @@ def conclusions(comparison: "OrderComparison") -> list[str]:
     cost = clip.loss / comparison.result(clip.order, "keep").loss
     said.append(
         f"With {comparison.bits} bits, up to {100 * max(fractions):.2g} % of the codes are "
-        f"clipped. The best loss, with {ORDER_NAMES[clip.order]}, is then {cost:.2f} times as "
+        f"clipped. The best loss, with {ORDER_NAMES[clip.order].name}, is then {cost:.2f} times as "
         "large as the same order's with its codes kept."
     )
     if clip.order != keep.order:
         said.append(
-            f"Clipping changes the ranking: {ORDER_NAMES[clip.order]} now beats "
-            f"{ORDER_NAMES[keep.order]}, though its tr(D) is "
+            f"Clipping changes the ranking: {ORDER_NAMES[clip.order].name} now beats "
+            f"{ORDER_NAMES[keep.order].name}, though its tr(D) is "
             f"{'larger' if clip.pivot_sum > keep.pivot_sum else 'smaller'} (law L17, measured)."
         )
     return said
@@ -97,7 +90,7 @@ def _worst(comparison: "OrderComparison", overflow: str) -> str:
     results = comparison.with_overflow(overflow)  # type: ignore[arg-type]
     worst = max(results, key=lambda result: result.loss)
     least = min(result.loss for result in results)
-    return f"{ORDER_NAMES[worst.order]}, has {worst.loss / least:.2f} times that"
+    return f"{ORDER_NAMES[worst.order].name}, has {worst.loss / least:.2f} times that"
 
 
 def _row(
@@ -111,7 +104,7 @@ def _row(
     bound = amount(result.bound)
     over_floor = result.pivot_sum / comparison.pivot_floor
     cells = [
-        ORDER_NAMES[result.order],
+        ORDER_NAMES[result.order].name,
         marked(lambda r: r.pivot_sum, amount(result.pivot_sum)),
         marked(lambda r: r.pivot_sum, f"{over_floor:.3f}"),
         f"~~{bound}~~" if result.clipped_fraction else marked(lambda r: r.bound, bound),

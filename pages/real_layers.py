@@ -10,6 +10,7 @@ from app.figures.order_profile import loss_figure, profile_figure
 from app.laws import laws_panel
 from app.layer_choice import LayerChoice
 from app.layer_controls import chosen_layer
+from app.machine import what_is_missing
 from app.order_downloads import order_downloads
 from app.order_quiz import one_bit
 from app.order_table import comparison_table, conclusions, explanations
@@ -29,11 +30,9 @@ def page() -> None:
         "made up for by the columns still to come. So it matters who comes first and who is last. "
         "Choose a layer of a small language model. Its four orders are compared here and now."
     )
-    if missing := layer_work.what_is_missing():
+    if missing := what_is_missing():
         st.info(
-            f"{missing} This page needs it; the lessons do without.\n\n"
-            "What to do: stop the app, then run `make app` where there is a network. "
-            "It fetches what is missing and starts the app again.",
+            f"This page needs what is not here; the lessons do without.\n\n{missing}",
             icon=":material/cloud_download:",
         )
         return

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from requirement import not_here
+
+from app.__main__ import THREAD_POLICY
 
 REPOSITORY = Path(__file__).parents[1]
 CHROMIUM_FLAGS = [
@@ -29,14 +31,11 @@ CHROMIUM_FLAGS = [
 
 
 def require_chromium() -> str:
-    """Path of the installed Chromium. Without one the test is skipped, or fails where the variable CI is "true"."""
+    """Path of the installed Chromium. Without one the test is skipped, or fails in CI."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
-    message = "No Chromium found. Get it with `apt-get install chromium` and run the tests again."
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+    not_here("No Chromium found. Get it with `apt-get install chromium` and run the tests again.")
 
 
 @contextmanager
@@ -56,7 +55,9 @@ def serve(entry: Path, seconds: float = 60) -> Iterator[str]:
     flags = [f"--{name}={value}" for name, value in options.items()]
     # From the repository root, where `python -m` finds our packages even if they are not installed.
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(entry), *flags], cwd=REPOSITORY
+        [sys.executable, "-m", "streamlit", "run", str(entry), *flags],
+        cwd=REPOSITORY,
+        env=THREAD_POLICY | os.environ,
     )
     address = f"http://localhost:{port}"
     try:

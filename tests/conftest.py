@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from requirement import not_here
+
+from app.machine import what_is_missing
 
 if TYPE_CHECKING:
     from lattice_core.language_model import LoadedModel
@@ -23,11 +26,12 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def smollm2() -> "LoadedModel":
-    """The packaged model, loaded once (12 s); never changed by a test."""
-    pytest.importorskip("transformers")
-    from lattice_core.language_model import load_model
-    from lattice_core.language_model.model_file import packaged_model_file
+    """The packaged model, loaded once (12 s); never changed by a test.
 
-    if packaged_model_file() is None:
-        pytest.skip("the model is not installed; `make test` fetches it when there is a network")
+    Where it is not installed the test is skipped, or fails in CI.
+    """
+    if missing := what_is_missing():
+        not_here(missing)
+    from lattice_core.language_model import load_model
+
     return load_model()

@@ -105,6 +105,19 @@ def test_step_forward_back_keys_and_reload(open_app) -> None:
     assert query(app) == {"problem": "three_inputs", "step": "2"}
 
 
+def test_stepping_on_and_on_never_takes_the_figure_down(open_app) -> None:
+    app = open_app("/gptq_is_babai?problem=skewed")
+    stepper = app.stepper("lockstep_stepper_2")
+    stepper.ask("(gd.dataset.mark = 'the same element')")
+    for k in range(12):
+        step = stepper.drawn_step()
+        forward = k % 6 < 3
+        app.page.keyboard.press("ArrowRight" if forward else "ArrowLeft")
+        stepper.wait_for_step(step + 1 if forward else step - 1)
+        app.page.wait_for_timeout(200)  # longer than the stepper waits before it tells the server
+    assert stepper.ask("gd.dataset.mark") == "the same element"
+
+
 def test_camera_stays_over_a_step_and_over_new_weights(open_app) -> None:
     app = open_app("/nearest_plane?problem=three_inputs&step=1")
     stepper = app.stepper("plane_stepper_3")

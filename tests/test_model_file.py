@@ -1,12 +1,17 @@
 """The model file of the set-up: found without importing its package, and checked bit for bit."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lattice_core.language_model import model_file
-from lattice_core.language_model.model_file import check_packaged_model, packaged_model_file
+from lattice_core.language_model.model_file import (
+    check_model_size,
+    check_packaged_model,
+    packaged_model_file,
+)
 
 
 @pytest.fixture
@@ -35,11 +40,12 @@ def test_wheel_without_its_file_is_an_error(fake_package: Path) -> None:
         packaged_model_file()
 
 
-def test_truncated_file_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("check", [check_model_size, check_packaged_model])
+def test_truncated_file_is_an_error(check: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "short.gguf"
     path.write_bytes(b"GGUF")
     with pytest.raises(ValueError, match=r"short\.gguf has 4 bytes.*98,362,432.*--force-reinstall"):
-        check_packaged_model(path)
+        check(path)
 
 
 def test_file_with_other_contents_is_an_error(tmp_path: Path) -> None:

@@ -120,10 +120,13 @@ def test_records_are_flat_and_complete(rng) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"weight": torch.ones(63)}, r"weight has shape \(63,\); \(r, c\) was wanted"),
+        ({"weight": torch.full((1, 63), torch.nan)}, r"nan at \(0, 0\)"),
         ({"hessian": torch.eye(3)}, r"\(63, 63\), was wanted"),
         ({"hessian": torch.full((63, 63), torch.nan)}, "must be finite"),
         ({"bits": 0}, "bits"),
         ({"group_size": -1}, "group_size"),
+        ({"group_size": 0}, "group_size is 0"),
         ({"scale_rule": "best"}, "scale_rule is 'best'"),
         ({"damping": -1.0}, "damping is -1.0"),
         ({"orders": ["sideways"]}, "order is 'sideways'"),

@@ -14,10 +14,11 @@ import pytest
 from browser import AppPage, chromium, eventually, require_chromium, serve
 from streamlit.testing.v1 import AppTest
 
-from app import cached, layer_work
+from app import cached, layer_work, machine
 from app.layer_choice import BLOCKS, OPTIONS, SHAPES, LayerChoice, from_query, layer_name
 from app.order_downloads import comparison_csv, profiles_csv
-from app.order_quiz import nearest_option
+from app.order_names import ORDER_NAMES
+from app.order_quiz import explain, nearest_option
 from app.order_table import amount
 from app.snippets import compare_orders_snippet
 from lattice_core import ORDERS
@@ -106,9 +107,17 @@ def test_without_the_model_the_page_opens_and_says_what_to_do(monkeypatch) -> No
 
 def test_without_torch_the_page_names_it(monkeypatch) -> None:
     monkeypatch.setattr(
-        layer_work, "find_spec", lambda name: None if name == "torch" else find_spec(name)
+        machine, "find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     assert "not installed: torch." in open_page().info[0].value
+
+
+def test_with_half_a_model_the_page_says_how_to_install_it_again(monkeypatch) -> None:
+    monkeypatch.setattr(model_file, "MODEL_FILE_BYTES", 7)
+    monkeypatch.setattr(machine, "packaged_model_file", lambda: Path(__file__))
+    told = open_page().info[0].value
+    assert "where the model of the set-up has 7" in told
+    assert "--force-reinstall" in told
 
 
 # With the model
@@ -257,6 +266,31 @@ def test_numbers_are_written_out() -> None:
 )
 def test_quiz_takes_the_nearest_factor(factor, more, wanted) -> None:
     assert nearest_option(factor, more) == wanted
+
+
+@pytest.mark.parametrize("rule", ["absmax", "mse"])
+def test_quiz_tells_by_how_much_the_grid_spacings_change(rule, rng) -> None:
+    torch = pytest.importorskip("torch")
+    from lattice_core.layers import quantize_layer
+    from lattice_core.layers.order_comparison import compare_orders
+
+    weight, hessian = torch.tensor(rng.standard_normal((5, 63))), torch.eye(63)
+    coarse, fine = (
+        compare_orders(weight, hessian, bits=bits, scale_rule=rule).result("act_order", "keep")
+        for bits in (2, 3)
+    )
+    # All pivots are the same here, so they weigh nothing.
+    spacings = [
+        quantize_layer(weight, hessian, bits=bits, scale_rule=rule).scales.square().mean().sqrt()
+        for bits in (2, 3)
+    ]
+    told = explain(coarse, fine)
+    assert f"multiplied by **{fine.loss / coarse.loss:.3f}**" in told
+    assert f"by a factor of {spacings[1] / spacings[0]:.3f} " in told
+
+
+def test_every_order_has_a_name() -> None:
+    assert list(ORDER_NAMES) == list(ORDERS)
 
 
 # In the browser

@@ -27,7 +27,7 @@ def packaged_model_file() -> Path | None:
     Returns
     -------
     Path or None
-        The GGUF file. Its contents are not looked at; `check_packaged_model` does that.
+        The GGUF file. It is not looked into; `check_model_size` and `check_packaged_model` do that.
 
     Raises
     ------
@@ -45,6 +45,27 @@ def packaged_model_file() -> Path | None:
     return path
 
 
+def check_model_size(path: Path) -> None:
+    """Check that a file is as long as the model of the set-up; takes no time.
+
+    Parameters
+    ----------
+    path : Path
+        The GGUF file, as `packaged_model_file` gives it.
+
+    Raises
+    ------
+    ValueError
+        If it is not: a download that was cut short, or another model.
+    """
+    size = path.stat().st_size
+    if size != MODEL_FILE_BYTES:
+        raise ValueError(
+            f"{path} has {size:,} bytes where the model of the set-up has {MODEL_FILE_BYTES:,}. "
+            f"{_REINSTALL}"
+        )
+
+
 def check_packaged_model(path: Path) -> None:
     """Check that a file is the model of the set-up, bit for bit.
 
@@ -59,12 +80,7 @@ def check_packaged_model(path: Path) -> None:
         If the size or the SHA-256 differs from the recorded one: a download that was cut short,
         or another model.
     """
-    size = path.stat().st_size
-    if size != MODEL_FILE_BYTES:
-        raise ValueError(
-            f"{path} has {size:,} bytes where the model of the set-up has {MODEL_FILE_BYTES:,}. "
-            f"{_REINSTALL}"
-        )
+    check_model_size(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != MODEL_FILE_SHA256:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lattice_core.inputs import IntArray
 from lattice_core.integer_grid import IntegerGrid
-from lattice_core.layers.hessian import damp
-from lattice_core.layers.scales import ScaleRule, expand_scales, weight_scales
+from lattice_core.layers.hessian import damp, require_finite_hessian
+from lattice_core.layers.scales import ScaleRule, full_scales, require_finite_weight
 from lattice_core.layers.solver import PivotFactor, dead_inputs, factorize
 from lattice_core.orders import ORDERS
 
@@ -59,15 +59,30 @@ class LayerProblem:
     @cached_property
     def scales(self) -> Tensor:
         """(r, c), from the unmodified weights and the grid of `bits` bits, kept or clipped."""
-        compact = weight_scales(
-            self.weight,
-            bits=self.bits,
-            rule=self.scale_rule,
-            granularity="row" if self.group_size is None else "group",
-            group_size=self.group_size or 1,
+        return full_scales(
+            self.weight, bits=self.bits, rule=self.scale_rule, group_size=self.group_size
         )
-        columns = self.weight.shape[1]
-        return expand_scales(compact, group_size=self.group_size or columns, columns=columns)
+
+
+def checked_layer(weight: Tensor, hessian: Tensor) -> tuple[Tensor, Tensor]:
+    """A layer's weights and raw Hessian in float64 on the weight's device.
+
+    Raises
+    ------
+    ValueError
+        If the weight is no matrix, the Hessian's shape does not fit it, or a number is NaN or
+        infinite.
+    """
+    wide_weight = weight.detach().double()
+    require_finite_weight(wide_weight)
+    columns = weight.shape[1]
+    if hessian.shape != (columns, columns):
+        raise ValueError(
+            f"hessian has shape {tuple(hessian.shape)} and weight {tuple(weight.shape)}; "
+            f"XᵀX of the layer's inputs, ({columns}, {columns}), was wanted."
+        )
+    require_finite_hessian(hessian)
+    return wide_weight, hessian.detach().to(device=weight.device).double()
 
 
 def factorize_in_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor) -> PivotFactor:

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from lattice_core.inputs import FloatArray, IntArray
 from lattice_core.integer_grid import IntegerGrid
-from lattice_core.layers.hessian import damp, require_finite_hessian
-from lattice_core.layers.layer_problem import Overflow, factorize_in_order
-from lattice_core.layers.scales import ScaleRule, expand_scales, weight_scales
+from lattice_core.layers.hessian import damp
+from lattice_core.layers.layer_problem import Overflow, checked_layer, factorize_in_order
+from lattice_core.layers.quantized_layer import code_width
+from lattice_core.layers.scales import ScaleRule, full_scales
 from lattice_core.layers.solver import PivotFactor, dead_inputs, round_columns
 from lattice_core.orders import ORDERS
 
@@ -171,24 +172,10 @@ def compare_orders(
     ValueError
         As `quantize_layer` does.
     """
-    weight = weight.detach().double()
+    weight, raw = checked_layer(weight, hessian)
     rows, columns = weight.shape
-    if hessian.shape != (columns, columns):
-        raise ValueError(
-            f"hessian has shape {tuple(hessian.shape)} and weight {tuple(weight.shape)}; "
-            f"XᵀX of the layer's inputs, ({columns}, {columns}), was wanted."
-        )
-    require_finite_hessian(hessian)
-    raw = hessian.detach().to(device=weight.device).double()
     damped_hessian = damp(raw, damping)
-    compact = weight_scales(
-        weight,
-        bits=bits,
-        rule=scale_rule,
-        granularity="row" if group_size is None else "group",
-        group_size=group_size or 1,
-    )
-    scales = expand_scales(compact, group_size=group_size or columns, columns=columns)
+    scales = full_scales(weight, bits=bits, rule=scale_rule, group_size=group_size)
     energy = torch.linalg.vecdot(weight @ raw, weight).sum().item()
 
     by_overflow: dict[Overflow, list[OrderResult]] = {overflow: [] for overflow in OVERFLOWS}
@@ -217,7 +204,7 @@ def compare_orders(
                     relative_loss=loss / energy if energy > 0 else 0.0,
                     relative_bound=bound / energy if energy > 0 else 0.0,
                     clipped_fraction=rounding.clipped.double().mean().item(),
-                    code_bits=_width(rounding.codes, bits),
+                    code_bits=code_width(rounding.codes, bits),
                     seconds=seconds,
                     worst_row=(losses / bounds).max().item(),
                     rows_over_bound=int((losses > bounds * (1 + 1e-9)).sum()),
@@ -239,9 +226,3 @@ def compare_orders(
 def _profile(order: str, factor: PivotFactor) -> OrderProfile:
     lengths = factor.pivots[factor.order].sqrt()
     return OrderProfile(order, factor.order.cpu().numpy(), lengths.cpu().numpy())
-
-
-def _width(codes: Tensor, bits: int) -> int:
-    """Bits of the narrowest symmetric grid that has all codes, at least `bits`."""
-    low, high = int(codes.min()), int(codes.max())
-    return max(bits, 1 + max(high, -low - 1).bit_length())

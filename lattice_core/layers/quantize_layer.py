@@ -4,16 +4,16 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lattice_core.integer_grid import IntegerGrid
-from lattice_core.layers.hessian import damp, require_finite_hessian
-from lattice_core.layers.layer_problem import LayerProblem, Overflow, factorize_in_order
+from lattice_core.layers.hessian import damp
+from lattice_core.layers.layer_problem import (
+    LayerProblem,
+    Overflow,
+    checked_layer,
+    factorize_in_order,
+)
 from lattice_core.layers.methods import METHODS
 from lattice_core.layers.quantized_layer import QuantizedLayer
-from lattice_core.layers.scales import (
-    SCALE_RULES,
-    ScaleRule,
-    require_finite_weight,
-    require_group_size,
-)
+from lattice_core.layers.scales import SCALE_RULES, ScaleRule, require_group_size
 
 
 def quantize_layer(
@@ -81,16 +81,7 @@ def quantize_layer(
     IntegerGrid(bits)
     if group_size is not None:
         require_group_size(group_size)
-    wide_weight = weight.detach().double()
-    require_finite_weight(wide_weight)
-    columns = weight.shape[1]
-    if hessian.shape != (columns, columns):
-        raise ValueError(
-            f"hessian has shape {tuple(hessian.shape)} and weight {tuple(weight.shape)}; "
-            f"XᵀX of the layer's inputs, ({columns}, {columns}), was wanted."
-        )
-    require_finite_hessian(hessian)
-    wide_hessian = hessian.detach().to(device=weight.device).double()
+    wide_weight, wide_hessian = checked_layer(weight, hessian)
     problem = LayerProblem(
         weight=wide_weight,
         hessian=wide_hessian,

@@ -141,11 +141,22 @@ def no_outliers(weight: Tensor) -> Tensor:
 def grouped_bits_per_weight(problem: LayerProblem, codes: Tensor) -> float:
     """Codes of one width and 16-bit scales, over the number of weights.
 
-    The width is the problem's `bits`. Codes that were kept beyond the grid do not fit: then it is
-    the width of the widest code in the layer, b with ``−2^(b−1) ≤ code ≤ 2^(b−1) − 1``.
+    The width is the problem's `bits`, or more where codes that were kept do not fit them.
     """
-    low, high = codes.min().item(), codes.max().item()
-    width = max(problem.bits, 1 + max(int(high), -int(low) - 1).bit_length())
+    width = code_width(codes, problem.bits)
     columns = codes.shape[1]
     groups = -(-columns // (problem.group_size or columns))
     return width + SCALE_BITS * groups / columns
+
+
+def code_width(codes: Tensor, at_least: int) -> int:
+    """Bits of the widest code, b with ``−2^(b−1) ≤ code ≤ 2^(b−1) − 1``, but no fewer than asked.
+
+    Parameters
+    ----------
+    codes : integer tensor
+        Of any shape.
+    at_least : int
+    """
+    low, high = int(codes.min()), int(codes.max())
+    return max(at_least, 1 + max(high, -low - 1).bit_length())

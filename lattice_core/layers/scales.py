@@ -79,6 +79,22 @@ def weight_scales(
     return torch.where(largest > 0, scales, torch.ones_like(scales))
 
 
+def full_scales(weight: Tensor, *, bits: int, rule: ScaleRule, group_size: int | None) -> Tensor:
+    """Scales of a layer by group, or by row, as one per weight, (r, c).
+
+    Parameters
+    ----------
+    weight, bits, rule
+        As in `weight_scales`, which also raises the errors.
+    group_size : int or None
+        ``None`` is one scale a row.
+    """
+    if group_size is None:
+        return weight_scales(weight, bits=bits, rule=rule, granularity="row").expand_as(weight)
+    compact = weight_scales(weight, bits=bits, rule=rule, group_size=group_size)
+    return expand_scales(compact, group_size=group_size, columns=weight.shape[1])
+
+
 def expand_scales(scales: Tensor, *, group_size: int, columns: int) -> Tensor:
     """Compact scales (1, 1), (r, 1) or (r, groups) as one per weight: (1, c) or (r, c)."""
     if scales.shape[1] == 1:
