@@ -11,14 +11,8 @@ import streamlit as st
 
 from app import shared_problem
 from app.figures.numbers import symbol
+from app.order_names import ORDER_NAMES
 from lattice_core import PRESETS, IntegerGrid, Problem, random_problem
-
-ORDER_TITLES = {
-    "back_to_front": "Back to front (Babai's)",
-    "front_to_back": "Front to back (GPTQ's default)",
-    "act_order": "Act-order (largest diagonal first)",
-    "min_pivot": "Min-pivot (smallest pivots last)",
-}
 
 
 @dataclass(frozen=True)
@@ -51,15 +45,14 @@ def problem_controls(sizes: Sequence[int]) -> None:
         _bound(
             st.selectbox, "Problem", "preset", here, _choose, options=choices, format_func=_title
         )
-        order_of = list(ORDER_TITLES)
         _bound(
             st.selectbox,
             "Order of rounding",
             "order",
             shown.order,
             lambda order: shared_problem.change(order=order),
-            options=order_of,
-            format_func=ORDER_TITLES.__getitem__,
+            options=list(ORDER_NAMES),
+            format_func=lambda order: ORDER_NAMES[order].title,
         )
         _bound(
             st.selectbox,

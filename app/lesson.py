@@ -40,14 +40,10 @@ def title(text: str, question: str) -> None:
     st.markdown(f"##### {question}")
 
 
-@st.fragment
 def stepped(
     draw: Callable[[Problem], go.Figure], *, key: str, draggable: bool, height: int = 520
 ) -> None:
     """The page's figure in the stepper.
-
-    A drag reruns this alone, so that figure and sentence follow the hand; once the target is let
-    go, or a step is reached, the whole page follows.
 
     Parameters
     ----------
@@ -61,16 +57,13 @@ def stepped(
         In pixels.
     """
     stepper(
-        draw(shared_problem.problem()),
+        lambda: draw(shared_problem.problem()),
         key=key,
         step=shared_problem.step(),
         on_step=shared_problem.go_to,
-        on_target=shared_problem.drag_target if draggable else None,
+        on_target=(lambda x, y, final: shared_problem.drag_target(x, y)) if draggable else None,
         height=height,
     )
-    # Last: a fragment that ends before its element is drawn has it taken down, camera and all.
-    if shared_problem.has_settled():
-        st.rerun()
 
 
 def code(snippet: str) -> None:

@@ -4,10 +4,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
 from app.order_names import ORDER_NAMES
-from app.quiz import predict
+from app.quiz import is_chosen, predict
 
 if TYPE_CHECKING:
     from lattice_core.layers.order_comparison import OrderComparison, OrderResult
@@ -40,7 +38,7 @@ def one_bit(
     result = shown.best("keep")
     more = other_bits > shown.bits
     answer = explanation = ""
-    if st.session_state.get(f"quiz_{key}") is not None:
+    if is_chosen(key):
         other = compare().result(result.order, "keep")
         answer = OPTIONS[nearest_option(other.loss / result.loss, more)]
         explanation = explain(result, other)

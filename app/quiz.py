@@ -25,10 +25,19 @@ def predict(
         Unique; must change when the problem does, so that the choice is forgotten.
     """
     st.subheader("Predict, then look", anchor="predict")
-    choice = st.radio(question, options, index=None, key=f"quiz_{crc32(key.encode())}")
+    choice = st.radio(question, options, index=None, key=_widget(key))
     if choice is None:
         st.caption("Choose an answer; it is checked against the problem above.")
     elif choice == answer:
         st.success(f"Yes. {explanation}", icon=":material/check:")
     else:
         st.info(f"Not this one: it is {answer}. {explanation}", icon=":material/lightbulb:")
+
+
+def is_chosen(key: str) -> bool:
+    """Whether a choice was made: before that, an answer that takes long need not be computed."""
+    return st.session_state.get(_widget(key)) is not None
+
+
+def _widget(key: str) -> str:
+    return f"quiz_{crc32(key.encode())}"

@@ -58,23 +58,16 @@ def change(**fields: object) -> None:
 def go_to(new_step: int) -> None:
     """Called by the stepper when the browser has stopped at another step."""
     st.session_state.step = new_step
-    st.session_state.settled = True
 
 
-def drag_target(x: float, y: float, final: bool) -> None:
-    """Called by the stepper while the target is dragged."""
+def drag_target(x: float, y: float) -> None:
+    """Called by the stepper while the target is dragged, and once more when it is let go."""
     if problem().size != 2:  # another problem was chosen while this target was on its way
         return
     moved = problem().with_target([x, y])
     # A pixel is far coarser than a thousandth of a grid spacing; round numbers keep links short.
     codes = np.divide(moved.weights, moved.scales).round(3)
     show(replace(moved, weights=tuple((codes * moved.scales).round(9))))
-    st.session_state.settled = final
-
-
-def has_settled() -> bool:
-    """Whether a drag has just ended or a step was just reached; true once for each."""
-    return bool(st.session_state.pop("settled", False))
 
 
 def mirror_in_url() -> None:

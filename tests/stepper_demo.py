@@ -136,7 +136,7 @@ def flat_page() -> None:
     step = int(st.query_params.get("step", 0))
     target = st.session_state.get("target", (2.3, 1.4))
     stepper(
-        flat_figure(target),
+        lambda: flat_figure(st.session_state.get("target", (2.3, 1.4))),
         key="flat",
         step=step,
         on_step=keep_step,
@@ -163,8 +163,8 @@ def space_page() -> None:
     def space_step(step: int) -> None:
         st.session_state.space_step = step
 
-    stepper(space_figure(seed), key="space", step=step, on_step=space_step)
-    stepper(space_figure(seed), key="second", step=0, on_step=lambda step: None)
+    stepper(lambda: space_figure(seed), key="space", step=step, on_step=space_step)
+    stepper(lambda: space_figure(seed), key="second", step=0, on_step=lambda step: None)
     st.button("New figure", on_click=redraw)
     st.write(f"Python saw step {step}")
 

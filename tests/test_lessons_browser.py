@@ -109,12 +109,13 @@ def test_stepping_on_and_on_never_takes_the_figure_down(open_app) -> None:
     app = open_app("/gptq_is_babai?problem=skewed")
     stepper = app.stepper("lockstep_stepper_2")
     stepper.ask("(gd.dataset.mark = 'the same element')")
-    for k in range(12):
+    for k in range(36):
         step = stepper.drawn_step()
+        assert step is not None
         forward = k % 6 < 3
         app.page.keyboard.press("ArrowRight" if forward else "ArrowLeft")
         stepper.wait_for_step(step + 1 if forward else step - 1)
-        app.page.wait_for_timeout(200)  # longer than the stepper waits before it tells the server
+        app.page.wait_for_timeout((60, 130, 250)[k % 3])  # before, while, after the server answers
     assert stepper.ask("gd.dataset.mark") == "the same element"
 
 

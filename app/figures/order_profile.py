@@ -4,14 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.palette import NEUTRAL, ORDER_COLORS, ORDER_DASHES
+from app.order_names import ORDER_NAMES
 from lattice_core.inputs import FloatArray, IntArray
 
-ORDER_NAMES = {
-    "front_to_back": "front to back",
-    "back_to_front": "back to front",
-    "act_order": "act-order",
-    "min_pivot": "min-pivot",
-}
 NATURAL = ("front_to_back", "back_to_front")  # they jump up and down: drawn thin, behind
 CLEAR = "rgba(0, 0, 0, 0)"
 LOOKS = {
@@ -42,7 +37,7 @@ def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float
                 y=np.where(lengths > 0, lengths, np.nan),
                 customdata=columns,
                 mode="lines",
-                name=ORDER_NAMES[order],
+                name=ORDER_NAMES[order].name,
                 line={
                     "color": ORDER_COLORS[order],
                     "dash": ORDER_DASHES[order],
@@ -50,7 +45,7 @@ def profile_figure(profiles: dict[str, tuple[IntArray, FloatArray]], mean: float
                 },
                 opacity=0.8 if order in NATURAL else 1,
                 hovertemplate=(
-                    f"<b>{ORDER_NAMES[order]}</b><br>position %{{x}}<br>column %{{customdata}}"
+                    f"<b>{ORDER_NAMES[order].name}</b><br>position %{{x}}<br>column %{{customdata}}"
                     "<br>length %{y:.4g}<extra></extra>"
                 ),
             )
@@ -96,7 +91,7 @@ def loss_figure(losses: dict[str, dict[str, float]], bounds: dict[str, float]) -
     bounds : dict
         By order; they bind the losses that keep every code.
     """
-    rows = [ORDER_NAMES[order] for order in bounds]
+    rows = [ORDER_NAMES[order].name for order in bounds]
     colors = [ORDER_COLORS[order] for order in bounds]
     values = {overflow: [found[order] for order in bounds] for overflow, found in losses.items()}
     values["bound"] = list(bounds.values())

@@ -4,6 +4,11 @@ Python decides what is drawn; the browser only shows it. The figure arrives with
 no server; the server is told where the browser stopped and where the target was dragged. There is no lattice
 arithmetic in ``stepper.js``.
 
+Two parts. The figure is in a fragment of its own: while the target is dragged, only the figure is answered, at once.
+Where the visitor stopped (a step, a target let go) is told through a second, invisible component in the page itself,
+so that the whole page follows. (``st.rerun`` in the fragment would do the same, but with quick steps the figure is now
+and then taken down and put up again, and loses its camera.)
+
 Who is ahead? Each thing the visitor does in the browser carries a growing ``count``. Every answer echoes the last
 count that Python had seen. While the echo lags behind, the browser keeps its own step and target, because the answer
 is older than the visitor's hand; once it has caught up, the browser follows the server, whatever it says.
@@ -34,8 +39,18 @@ _mount = st.components.v2.component(
 )
 
 
+# Tells the page where the visitor stopped; stepper.js finds it by the stepper's name.
+_tell = st.components.v2.component(
+    "nearest_plane_stepper_tell",
+    js="""export default function ({ data, setStateValue }) {
+        window.__stepperTell ??= {};
+        window.__stepperTell[data.name] = (event) => setStateValue("stopped", event);
+    }""",
+)
+
+
 def stepper(
-    figure: go.Figure,
+    draw: Callable[[], go.Figure],
     *,
     key: str,
     step: int,
@@ -47,7 +62,8 @@ def stepper(
 
     Parameters
     ----------
-    figure : go.Figure
+    draw : callable
+        Returns the figure for what is on show now; called again for every position of a drag.
         Frame ``k`` is the picture at step ``k``, with plotly's meaning: ``frame.data[i]`` is merged into base trace
         ``frame.traces[i]``, ``frame.layout`` into the layout; objects attribute by attribute, lists as a whole.
         ``figure.layout.meta`` is a dict with
@@ -63,10 +79,10 @@ def stepper(
         The step to show. The browser follows it whenever it has no newer step of its own. A step past the last frame
         shows the last, since a new figure may have fewer frames than the step in a link.
     on_step : callable
-        ``on_step(step)`` is called before the rerun when the browser has stopped at another step.
+        ``on_step(step)`` is called before the page is rerun when the browser has stopped at another step.
     on_target : callable, optional
-        ``on_target(x, y, final)`` is called before the rerun while the target is dragged, in the coordinates of its
-        axes; ``final`` is true once it is let go, and that last position always arrives.
+        ``on_target(x, y, final)`` is called before the figure is drawn anew while the target is dragged, in the
+        coordinates of its axes; ``final`` is true once it is let go: then the whole page is rerun.
     height : int
         Height of the figure in pixels, without the controls; ``meta["narrow"]["height"]`` replaces it when narrow.
 
@@ -75,17 +91,40 @@ def stepper(
     ValueError
         If the figure has no frames, not one sentence a frame, or a target to drag and no ``on_target``.
     """
-    described = json.loads(figure.to_json())
+
+    def stopped() -> None:
+        event = st.session_state[_teller(key)]["stopped"]
+        if "step" in event:
+            on_step(event["step"])
+        elif on_target:
+            on_target(event["x"], event["y"], True)
+
+    with st.container(gap=None):
+        _figure(draw, key, step, on_target, height)
+        _tell(
+            key=_teller(key),
+            data={"name": key},
+            default={"stopped": None},
+            on_stopped_change=stopped,
+            height="content",
+        )
+
+
+@st.fragment
+def _figure(
+    draw: Callable[[], go.Figure],
+    key: str,
+    step: int,
+    on_target: Callable[[float, float, bool], None] | None,
+    height: int,
+) -> None:
+    described = json.loads(draw().to_json())
     _require_contract(described, on_target)
-    state = st.session_state.get(key) or {}
-    events = [state[name] for name in ("step", "target") if state.get(name)]
 
-    def step_changed() -> None:
-        on_step(st.session_state[key]["step"]["step"])
-
-    def target_changed() -> None:
+    def dragged() -> None:
         target = st.session_state[key]["target"]
-        on_target(target["x"], target["y"], target["final"])
+        if on_target:
+            on_target(target["x"], target["y"], False)
 
     _mount(
         key=key,
@@ -93,15 +132,24 @@ def stepper(
             "figure": described,
             "step": step,
             "height": height,
-            "echo": max((event["count"] for event in events), default=0),
+            "echo": max(_count(key, "target"), _count(_teller(key), "stopped")),
             "name": key,
             "plotly_url": _PLOTLY_URL,
         },
-        default={"step": None, "target": None},
-        on_step_change=step_changed,
-        on_target_change=target_changed,
+        default={"target": None},
+        on_target_change=dragged,
         height="content",
     )
+
+
+def _teller(key: str) -> str:
+    return f"{key}_tell"
+
+
+def _count(key: str, event: str) -> int:
+    """The count of the last event of this kind that Python has seen."""
+    state = st.session_state.get(key) or {}
+    return (state.get(event) or {"count": 0})["count"]
 
 
 def _require_contract(described: dict, on_target: Callable | None) -> None:

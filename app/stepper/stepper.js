@@ -103,7 +103,12 @@ class Stepper {
   tellStep() {
     this.count += 1; // from now on the server's step is out of date, even before it is told
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.setStateValue("step", { step: this.step, count: this.count }), SETTLE);
+    this.telling = setTimeout(() => this.tellPage({ step: this.step, count: this.count }), SETTLE);
+  }
+
+  // The page itself follows, not only the figure; see __init__.py.
+  tellPage(event) {
+    window.__stepperTell?.[this.data.name]?.(event);
   }
 
   sendTarget(final) {
@@ -111,7 +116,9 @@ class Stepper {
     this.drag.waiting = false;
     this.count += 1;
     this.flight = { count: this.count, sent: performance.now() };
-    this.setStateValue("target", { x, y, final, count: this.count });
+    const event = { x, y, count: this.count };
+    if (final) this.tellPage(event);
+    else this.setStateValue("target", event);
   }
 
   // ---- steps
