@@ -166,7 +166,7 @@ def test_lesson_link_hides_what_it_says() -> None:
     assert not app.radio
     assert not app.expander
     assert "checked on this problem" not in str(app.main)
-    assert len(app.get("bidi_component")) == 1
+    assert len(figure_on(app)["figure"]["frames"]) == 4
     assert app.query_params["hide"]  # still there after the page has written its link
 
 
