@@ -31,7 +31,7 @@ app: .venv/app-is-ready .venv/model-is-ready
 # Two workers of one thread each: threads of both would only wait for one another.
 test: lint .venv/model-is-ready
 	@echo "Running the tests."
-	@OMP_NUM_THREADS=1 $(IN_VENV) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(IN_VENV) -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 bench: .venv/test-is-ready .venv/model-is-ready
 	@$(IN_VENV) -m lattice_core.benchmark

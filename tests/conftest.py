@@ -35,3 +35,16 @@ def smollm2() -> "LoadedModel":
     from lattice_core.language_model import load_model
 
     return load_model()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers: one Chromium and one model at a time, each other file on one worker."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            group = "browser"
+        elif item.get_closest_marker("model") or "smollm2" in getattr(item, "fixturenames", ()):
+            group = "model"
+        else:
+            group = item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -9,7 +9,7 @@ from browser import AppPage, chromium, eventually, require_chromium, serve
 
 from lattice_core import PRESETS
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 ENTRY = Path(__file__).parents[1] / "app" / "main.py"
 SKEWED = PRESETS["skewed"].problem
 

@@ -310,11 +310,10 @@ def query(app: AppPage) -> dict[str, str]:
 
 @pytest.mark.browser
 @pytest.mark.model
-@pytest.mark.xdist_group("browser")
 def test_visitor_cancels_computes_chooses_and_reloads_on_a_phone_in_the_dark(address) -> None:
     with chromium() as browser:
         context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
-        context.set_default_timeout(120_000)  # the model is loaded in it
+        context.set_default_timeout(280_000)  # the model is loaded in it
         app = AppPage(context.new_page(), address)
         app.open("/real_layers?block=0&tokens=1024")
         app.press_button("Cancel")

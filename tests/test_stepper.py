@@ -14,6 +14,9 @@ TARGET = 8  # index of the demo's target trace
 PATH = 2  # the trace that Python draws up to the target
 
 
+pytestmark = pytest.mark.browser
+
+
 @pytest.fixture(scope="module")
 def browser():
     with chromium() as browser:

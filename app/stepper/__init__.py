@@ -44,7 +44,7 @@ _tell = st.components.v2.component(
     "nearest_plane_stepper_tell",
     js="""export default function ({ data, setStateValue }) {
         window.__stepperTell ??= {};
-        window.__stepperTell[data.name] = (event) => setStateValue("stopped", event);
+        window.__stepperTell[data.name] = setStateValue;
     }""",
 )
 
@@ -93,19 +93,21 @@ def stepper(
     """
 
     def stopped() -> None:
-        event = st.session_state[_teller(key)]["stopped"]
-        if "step" in event:
-            on_step(event["step"])
-        elif on_target:
-            on_target(event["x"], event["y"], True)
+        on_step(st.session_state[_teller(key)]["step"]["step"])
+
+    def dropped() -> None:
+        target = st.session_state[_teller(key)]["target"]
+        if on_target:
+            on_target(target["x"], target["y"], True)
 
     with st.container(gap=None):
         _figure(draw, key, step, on_target, height)
         _tell(
             key=_teller(key),
             data={"name": key},
-            default={"stopped": None},
-            on_stopped_change=stopped,
+            default={"step": None, "target": None},
+            on_step_change=stopped,
+            on_target_change=dropped,
             height="content",
         )
 
@@ -132,7 +134,7 @@ def _figure(
             "figure": described,
             "step": step,
             "height": height,
-            "echo": max(_count(key, "target"), _count(_teller(key), "stopped")),
+            "echo": max(_counts(key) + _counts(_teller(key))),
             "name": key,
             "plotly_url": _PLOTLY_URL,
         },
@@ -146,10 +148,11 @@ def _teller(key: str) -> str:
     return f"{key}_tell"
 
 
-def _count(key: str, event: str) -> int:
-    """The count of the last event of this kind that Python has seen."""
+def _counts(key: str) -> list[int]:
+    """The counts of the events that Python has last seen from this component."""
     state = st.session_state.get(key) or {}
-    return (state.get(event) or {"count": 0})["count"]
+    events = (state.get(name) for name in ("step", "target"))
+    return [0, *(event["count"] for event in events if event)]
 
 
 def _require_contract(described: dict, on_target: Callable | None) -> None:

@@ -103,12 +103,12 @@ class Stepper {
   tellStep() {
     this.count += 1; // from now on the server's step is out of date, even before it is told
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tellPage({ step: this.step, count: this.count }), SETTLE);
+    this.telling = setTimeout(() => this.tellPage("step", { step: this.step, count: this.count }), SETTLE);
   }
 
   // The page itself follows, not only the figure; see __init__.py.
-  tellPage(event) {
-    window.__stepperTell?.[this.data.name]?.(event);
+  tellPage(name, event) {
+    window.__stepperTell?.[this.data.name]?.(name, event);
   }
 
   sendTarget(final) {
@@ -117,7 +117,7 @@ class Stepper {
     this.count += 1;
     this.flight = { count: this.count, sent: performance.now() };
     const event = { x, y, count: this.count };
-    if (final) this.tellPage(event);
+    if (final) this.tellPage("target", event);
     else this.setStateValue("target", event);
   }
 
