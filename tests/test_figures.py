@@ -181,6 +181,9 @@ def test_standalone_page_has_a_slider_over_all_steps() -> None:
     assert html.startswith("<!doctype html>")
     assert "<title>Nearest plane</title>" in html
     assert html.count('"method":"animate"') == len(figure.frames)
+    drawing = html.rsplit("<script", 1)[1]
+    assert "Plotly.addFrames" in drawing
+    assert "Plotly.animate(" not in drawing  # it opens at the start and waits for the reader
     assert figure.layout.sliders == ()  # the page's own figure is left alone
 
 

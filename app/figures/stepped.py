@@ -101,12 +101,14 @@ def standalone_html(figure: go.Figure, title: str) -> str:
     }
     page.update_layout(
         template="plotly_white",
-        height=640,
-        margin={"t": 120, "b": 90},
+        height=700,
+        margin={"l": 24, "r": 24, "t": 120, "b": 210, "autoexpand": False},
+        legend={"orientation": "h", "yref": "paper", "y": -0.09, "yanchor": "top"},
         title={"text": _wrapped(sentences[0]), "font": {"size": 14}},
         sliders=[
             {
                 "currentvalue": {"prefix": "step "},
+                "y": -0.22,
                 "steps": [
                     {"label": str(k), "method": "animate", "args": [[str(k)], show]}
                     for k in range(len(sentences))
@@ -114,7 +116,7 @@ def standalone_html(figure: go.Figure, title: str) -> str:
             }
         ],
     )
-    html = page.to_html(include_plotlyjs=True, full_html=True)
+    html = page.to_html(include_plotlyjs=True, full_html=True, auto_play=False)
     return html.replace("<head>", f"<head><title>{title}</title>", 1)
 
 
