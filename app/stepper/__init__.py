@@ -125,7 +125,8 @@ def _figure(
 
     def dragged() -> None:
         target = st.session_state[key]["target"]
-        if on_target:
+        # One run may bring a drag and the drop after it, in either order: the older must not win.
+        if on_target and target["count"] > max(_counts(_teller(key))):
             on_target(target["x"], target["y"], False)
 
     _mount(
