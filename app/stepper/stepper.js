@@ -8,6 +8,7 @@
 
 const NARROW = 640; // px; the same width as the container query in stepper.css
 const SETTLE = 120; // ms without a further step before the server is told
+const PATIENCE = 2000; // ms to wait for the server's answer before telling it again
 const PLAY = 1400; // ms a step, time to read its sentence
 // No mode bar: its two useful buttons are in our bar, with labels. No wheel zoom: it would trap the page's scrolling.
 const CONFIG = { displayModeBar: false, scrollZoom: false, doubleClick: false, responsive: false };
@@ -75,6 +76,7 @@ class Stepper {
   remove() {
     this.pause();
     clearTimeout(this.telling);
+    clearTimeout(this.patience);
     this.gone.abort();
     this.resizing.disconnect();
     steppers.delete(this.root);
@@ -109,6 +111,13 @@ class Stepper {
   // The page itself follows, not only the figure; see __init__.py.
   tellPage(name, event) {
     window.__stepperTell?.[this.data.name]?.(name, event);
+    // Now and then Streamlit drops what it is told while a run is under way: tell it again until it is echoed.
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => {
+      if (this.data.echo >= event.count) return;
+      this.count += 1;
+      this.tellPage(name, { ...event, count: this.count });
+    }, PATIENCE);
   }
 
   sendTarget(final) {
