@@ -17,6 +17,7 @@ from typing import Any
 from requirement import not_here
 
 from app.__main__ import THREAD_POLICY
+from app.static_files import provide_plotly
 
 REPOSITORY = Path(__file__).parents[1]
 CHROMIUM_FLAGS = [
@@ -41,6 +42,7 @@ def require_chromium() -> str:
 @contextmanager
 def serve(entry: Path, seconds: float = 60) -> Iterator[str]:
     """Run ``streamlit run entry`` on a free port while the block lasts; yields the address of the app."""
+    provide_plotly(entry.parent / "static")
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
