@@ -228,10 +228,10 @@ def determinant_is_order_free(problem: Problem) -> LawCheck:
         r"Every order has the same product of pivots, $\prod_j D_j = \det \bar H$. "
         "An order can only share the lengths out more evenly.",
         "determinant of a triangular factor",
-        "product of pivots, " + ", ".join(ORDERS),
+        r"product of the pivots $\prod_j D_j$, in each order",
         left,
         "=",
-        "det H̄",
+        r"$\det \bar H$",
         right,
         _equal(left, np.full(len(left), right), size=right),
     )

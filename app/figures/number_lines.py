@@ -21,10 +21,7 @@ def lockstep_figure(problem: Problem) -> go.Figure:
     if problem.size == 2:
         window = window_around(problem)
         picture = plane.still_traces(problem, window)
-        layout = {
-            **plane.axes(window, domain=(0, 0.48)),
-            "annotations": plane.basis_arrows(problem, window),
-        }
+        layout = plane.axes(window, domain=(0, 0.48))
         patch = {"xaxis": {"domain": [0, 1]}, "yaxis": {"domain": [0.46, 1]}}
         moving_picture = plane.moving_traces
     elif problem.size == 3:

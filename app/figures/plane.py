@@ -24,7 +24,7 @@ def plane_figure(problem: Problem) -> go.Figure:
         still,
         lambda step: moving_traces(problem, window, step),
         sentences(problem),
-        {**axes(window), "annotations": basis_arrows(problem, window), **SURROUNDINGS},
+        {**axes(window), **SURROUNDINGS},
         target_trace=len(still) - 1,
         narrow={"height": 420},
     )
@@ -60,40 +60,14 @@ def axes(window: Window, domain: tuple[float, float] = (0, 1)) -> dict:
     }
 
 
-def basis_arrows(problem: Problem, window: Window) -> list[dict]:
-    """The basis vectors as labelled arrows, drawn from a lattice point away from the middle."""
-    start = window.quiet_point(problem.lattice.basis)
-    arrows = []
-    for j, vector in enumerate(problem.lattice.basis.T):
-        tip = start + vector
-        arrows.append(
-            {
-                "x": tip[0],
-                "y": tip[1],
-                "ax": start[0],
-                "ay": start[1],
-                **dict.fromkeys(("xref", "axref"), "x"),
-                **dict.fromkeys(("yref", "ayref"), "y"),
-                "showarrow": True,
-                "arrowhead": 2,
-                "arrowwidth": 2,
-                "arrowcolor": NEUTRAL,
-                "text": "",
-            }
-        )
-        middle = start + 0.5 * vector
-        label = {"text": f"<b>{symbol('b', j)}</b>", "showarrow": False, "yshift": 12}
-        arrows.append({"x": middle[0], "y": middle[1], "xref": "x", "yref": "y", **label})
-    return arrows
-
-
 def still_traces(problem: Problem, window: Window) -> list[Trace]:
-    """Lattice points and, last, the ringed target."""
+    """Lattice points, basis vectors and, last, the ringed target."""
     inside, outside = window.admissible, ~window.admissible
     target = problem.target
     return [
         _dots(problem, window, outside, "outside the grid", {"symbol": "x-thin-open", "size": 6}),
         _dots(problem, window, inside, "lattice points", {"symbol": "circle", "size": 7}),
+        _basis(problem, window),
         scatter(
             x=[target[0]],
             y=[target[1]],
@@ -240,6 +214,36 @@ def _error(problem: Problem) -> Trace:
         mode="lines",
         name="error",
         line={"color": TARGET, "width": 2, "dash": "dash"},
+        hoverinfo="skip",
+    )
+
+
+def _basis(problem: Problem, window: Window) -> Trace:
+    """The basis vectors as labelled arrows, from a lattice point away from the middle.
+
+    One trace, since four annotations would cost a quarter of the time of a step. Texts that say
+    nothing are blanks: after an empty one plotly leaves out others.
+    """
+    start = window.quiet_point(problem.lattice.basis)
+    path = [
+        p for b in problem.lattice.basis.T for p in (start, start + b / 2, start + b, [None] * 2)
+    ]
+    names = [symbol("b", j) for j in range(problem.size)]
+    return scatter(
+        x=[p[0] for p in path],
+        y=[p[1] for p in path],
+        mode="lines+markers+text",
+        name="basis vector",
+        text=[text for name in names for text in (NBSP, f"<b>{name}</b>", NBSP, NBSP)],
+        textposition="top center",
+        line={"color": NEUTRAL, "width": 2},
+        marker={
+            "symbol": "arrow",
+            "angleref": "previous",
+            "size": 12,
+            "opacity": [0, 0, 1, 0] * problem.size,
+            "color": NEUTRAL,
+        },
         hoverinfo="skip",
     )
 

@@ -62,7 +62,7 @@ def determinant_is_order_free(comparison: OrderComparison) -> LawCheck:
         r"Every order has the same product of pivots, $\prod_j D_j = \det \bar H$. "
         "Its logarithm is compared, since the product itself has too many digits.",
         "determinant of a triangular factor",
-        "$\\sum_j \\log D_j$: " + ", ".join(profile.order for profile in comparison.profiles),
+        r"$\sum_j \log D_j$, in each order",
         left,
         "=",
         r"$\log\det \bar H$, from its LU factors",
