@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from app.address_bar import show_link
 from app.layer_choice import OPTIONS, SHAPES, LayerChoice, from_query
 from app.shared_problem import plain, shows
 
@@ -60,8 +61,7 @@ def chosen_layer() -> LayerChoice:
     query = choice.to_query()
     if st.session_state.hidden:
         query["hide"] = ",".join(st.session_state.hidden)
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
+    show_link(query)
     return choice
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
+from app.address_bar import show_link
 from app.problem_link import Link, from_query, to_query
 from lattice_core import Problem
 
@@ -72,9 +73,7 @@ def drag_target(x: float, y: float) -> None:
 
 def mirror_in_url() -> None:
     """Write the state to the address bar."""
-    query = to_query(problem(), step(), st.session_state.hidden)
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
+    show_link(to_query(problem(), step(), st.session_state.hidden))
 
 
 def link_to_here(hidden: tuple[str, ...] = ()) -> str:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
+from app.address_bar import show_link
 from app.stepper import stepper
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#808080"
@@ -123,7 +124,7 @@ def answer_slowly() -> None:
 
 
 def keep_step(step: int) -> None:
-    st.query_params["step"] = str(step)
+    st.session_state.step = step
 
 
 def flat_page() -> None:
@@ -133,7 +134,8 @@ def flat_page() -> None:
         st.session_state.drops = st.session_state.get("drops", 0) + final
 
     answer_slowly()
-    step = int(st.query_params.get("step", 0))
+    step = st.session_state.setdefault("step", int(st.query_params.get("step", 0)))
+    show_link(st.query_params.to_dict() | {"step": str(step)})
     target = st.session_state.get("target", (2.3, 1.4))
     stepper(
         lambda: flat_figure(st.session_state.get("target", (2.3, 1.4))),
@@ -163,8 +165,12 @@ def space_page() -> None:
     def space_step(step: int) -> None:
         st.session_state.space_step = step
 
+    def second_step(step: int) -> None:
+        st.session_state.second_step = step
+
     stepper(lambda: space_figure(seed), key="space", step=step, on_step=space_step)
-    stepper(lambda: space_figure(seed), key="second", step=0, on_step=lambda step: None)
+    second = st.session_state.setdefault("second_step", 0)
+    stepper(lambda: space_figure(seed), key="second", step=second, on_step=second_step)
     st.button("New figure", on_click=redraw)
     st.write(f"Python saw step {step}")
 
