@@ -97,7 +97,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def eventually(check: Callable[[], bool], seconds: float = 10, what: str = "") -> None:
+def eventually(check: Callable[[], bool], seconds: float = 30, what: str = "") -> None:
     """Wait until ``check()`` is true; it is polled from here, so it may use any of the methods below."""
     deadline = time.monotonic() + seconds
     while not check():

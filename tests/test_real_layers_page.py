@@ -323,7 +323,7 @@ def test_visitor_cancels_computes_chooses_and_reloads_on_a_phone_in_the_dark(add
 
         app.page.get_by_role("combobox", name="Integer grid").click()
         app.page.get_by_role("option", name="2 bits").click()
-        eventually(lambda: query(app)["bits"] == "2", seconds=30)
+        eventually(lambda: query(app)["bits"] == "2")
         app.wait()
         app.reload()
         app.page.get_by_role("heading", name="All numbers").wait_for()
