@@ -136,6 +136,16 @@ def test_only_the_first_of_two_steppers_answers_the_keys(open_app):
     assert first.drawn_step() == 1
 
 
+def test_what_streamlit_drops_is_told_again(app, flat):
+    app.page.evaluate("""() => {
+        const page = window.__stepperTell.flat, tell = page.tell;
+        page.tell = () => { window.__dropped = true; page.tell = tell; };
+    }""")
+    flat.button("Last step").click()
+    app.wait_for_text("Python saw step 4")
+    assert app.page.evaluate("window.__dropped")
+
+
 def test_scrubbing(app, flat):
     flat.scrub.fill("3")
     flat.wait_for_step(3)

@@ -39,12 +39,12 @@ _mount = st.components.v2.component(
 )
 
 
-# Tells the page where the visitor stopped; stepper.js finds it by the stepper's name.
+# Tells the page where the visitor stopped, and the stepper what the page has heard; they meet under the stepper's name.
 _tell = st.components.v2.component(
     "nearest_plane_stepper_tell",
     js="""export default function ({ data, setStateValue }) {
         window.__stepperTell ??= {};
-        window.__stepperTell[data.name] = setStateValue;
+        window.__stepperTell[data.name] = { tell: setStateValue, heard: data.heard };
     }""",
 )
 
@@ -104,7 +104,7 @@ def stepper(
         _figure(draw, key, step, on_target, height)
         _tell(
             key=_teller(key),
-            data={"name": key},
+            data={"name": key, "heard": max(_counts(_teller(key)))},
             default={"step": None, "target": None},
             on_step_change=stopped,
             on_target_change=dropped,

@@ -109,15 +109,18 @@ class Stepper {
   }
 
   // The page itself follows, not only the figure; see __init__.py.
-  tellPage(name, event) {
-    window.__stepperTell?.[this.data.name]?.(name, event);
-    // Now and then Streamlit drops what it is told while a run is under way: tell it again until it is echoed.
+  tellPage(name, event, patience = PATIENCE) {
+    const page = () => window.__stepperTell?.[this.data.name];
+    page()?.tell(name, event);
+    // Now and then Streamlit drops what it is told while a run is under way, or the page it drew in answer: tell it
+    // again until the page has heard. An echo in the figure would not do, for the fragment may know what the page lost.
+    // With ever more patience, since telling again ends the run under way.
     clearTimeout(this.patience);
     this.patience = setTimeout(() => {
-      if (this.data.echo >= event.count) return;
+      if (page()?.heard >= event.count) return;
       this.count += 1;
-      this.tellPage(name, { ...event, count: this.count });
-    }, PATIENCE);
+      this.tellPage(name, { ...event, count: this.count }, 2 * patience);
+    }, patience);
   }
 
   sendTarget(final) {
