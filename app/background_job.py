@@ -1,7 +1,8 @@
 """Long work in a thread of its own, shared by all visitors: started once per key, watched, kept.
 
-Jobs take turns, one at a time: they share the model and the processor. A thread never calls
-streamlit; a page looks at its job again and again for as long as it is `active`.
+Jobs take turns, one at a time: they share the model and the processor. One that takes minutes
+gives way to shorter ones whenever it reports its progress. A thread never calls streamlit; a page
+looks at its job again and again for as long as it is `active`.
 """
 
 import atexit
@@ -11,9 +12,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 
 SECONDS_TO_END = 10.0
+SHORT, LONG = 0, 1
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -27,6 +30,10 @@ class Progress:
     seconds_left: float | None = None
 
 
+Ticket = tuple[int, int]  # rank, and the number of who came
+WAITING = Progress("Waiting for other work on this machine to finish.")
+
+
 class Job:
     """One piece of work; made by `BackgroundJobs`.
 
@@ -36,15 +43,20 @@ class Job:
     progress : Progress
     result : object
         What the work returned, once the state is "done".
+    parts : list
+        What the work has finished so far, for pages that show a result while it grows. Kept when
+        the job fails or is cancelled.
     error : str
         For people to read, once the state is "failed".
     """
 
-    def __init__(self) -> None:
+    def __init__(self, give_way: Callable[[], None] = lambda: None) -> None:
         self.state: State = "waiting"
-        self.progress = Progress("Waiting for other work on this machine to finish.")
+        self.progress = WAITING
         self.result: Any = None
+        self.parts: list[Any] = []
         self.error = ""
+        self._give_way = give_way
         self._lock = threading.Lock()
         self._stage_began = 0.0
 
@@ -65,12 +77,18 @@ class Job:
                 self.state = "cancelled"
 
     def report(self, message: str, done: int = 0, total: int = 0) -> None:
-        """Say how far the work is; called by the work. A new message starts the clock anew."""
+        """Say how far the work is; called by the work. A new message starts the clock anew.
+
+        Long work waits here while shorter work has its turn; the clock stands still meanwhile.
+        """
+        began = time.monotonic()
         if message != self.progress.message:
-            self._stage_began = time.monotonic()
-        spent = time.monotonic() - self._stage_began
+            self._stage_began = began
+        spent = began - self._stage_began
         left = spent * (total - done) / done if done else None
         self.progress = Progress(message, done, total, left)
+        self._give_way()
+        self._stage_began += time.monotonic() - began
 
     def run(self, work: Callable[["Job"], Any]) -> None:
         """Do the work, unless it was cancelled while it waited; called in the job's thread."""
@@ -93,6 +111,44 @@ class Job:
             return True
 
 
+class Turns:
+    """A lock that goes to the lowest rank waiting, and within a rank to who came first."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._holder: Ticket | None = None
+        self._waiting: list[Ticket] = []
+        self._numbers = count()
+
+    def take(self, rank: int, timeout: float | None = None) -> None:
+        """Wait for the turn; go on without it after `timeout` seconds."""
+        with self._changed:
+            self._wait((rank, next(self._numbers)), timeout)
+
+    def end(self) -> None:
+        """Give the turn back."""
+        with self._changed:
+            self._holder = None
+            self._changed.notify_all()
+
+    def give_way(self) -> None:
+        """Called by who has the turn: let lower ranks go first, then go on before one's equals."""
+        with self._changed:
+            ticket = self._holder
+            if ticket is not None and any(rank < ticket[0] for rank, _ in self._waiting):
+                self._holder = None
+                self._changed.notify_all()
+                self._wait(ticket)
+
+    def _wait(self, ticket: Ticket, timeout: float | None = None) -> None:
+        self._waiting.append(ticket)
+        self._changed.wait_for(
+            lambda: self._holder is None and min(self._waiting) == ticket, timeout=timeout
+        )
+        self._waiting.remove(ticket)
+        self._holder = ticket
+
+
 class BackgroundJobs:
     """All jobs by key. The results of the `keep` last looked at are kept."""
 
@@ -100,7 +156,7 @@ class BackgroundJobs:
         self._keep = keep
         self._jobs: OrderedDict[Hashable, Job] = OrderedDict()
         self._lock = threading.Lock()
-        self._turn = threading.Lock()
+        self._turns = Turns()
         atexit.register(self.close)
 
     def get(self, key: Hashable) -> Job | None:
@@ -110,13 +166,24 @@ class BackgroundJobs:
                 self._jobs.move_to_end(key)
             return self._jobs.get(key)
 
-    def start(self, key: Hashable, work: Callable[[Job], Any]) -> Job:
-        """The job of this key: the one there is, or a new one if it failed or was cancelled."""
+    def start(self, key: Hashable, work: Callable[[Job], Any], *, rank: int = SHORT) -> Job:
+        """The job of this key: the one there is, or a new one if it failed or was cancelled.
+
+        Parameters
+        ----------
+        key : hashable
+            Two visitors with the same key share the job.
+        work : callable
+            Called with the job, in a thread of its own; reports to it, and asks it whether it is
+            cancelled.
+        rank : int
+            `SHORT`, or `LONG` for work that gives way to short work whenever it reports.
+        """
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.state in ("failed", "cancelled"):
-                job = self._jobs[key] = Job()
-                threading.Thread(target=self._in_turn, args=(job, work), daemon=True).start()
+                job = self._jobs[key] = Job(self._turns.give_way)
+                threading.Thread(target=self._in_turn, args=(job, work, rank), daemon=True).start()
             self._jobs.move_to_end(key)
             finished = [old for old, other in self._jobs.items() if not other.active]
             for old in finished[: max(0, len(self._jobs) - self._keep)]:
@@ -131,11 +198,14 @@ class BackgroundJobs:
         with self._lock:
             for job in self._jobs.values():
                 job.cancel()
-        self._turn.acquire(timeout=SECONDS_TO_END)
+        self._turns.take(SHORT, timeout=SECONDS_TO_END)  # and keep it: nothing runs after this
 
-    def _in_turn(self, job: Job, work: Callable[[Job], Any]) -> None:
-        with self._turn:
+    def _in_turn(self, job: Job, work: Callable[[Job], Any], rank: int) -> None:
+        self._turns.take(rank)
+        try:
             job.run(work)
+        finally:
+            self._turns.end()
 
 
 def _readable(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """The lines of Python that reproduce what a page shows. A test runs each in a fresh interpreter."""
 
-from app.layer_choice import LayerChoice
+from app.real_layers.choice import LayerChoice
 from lattice_core import Problem
 
 
@@ -41,17 +41,48 @@ print(published.codes, published.squared_distance)
 """
 
 
-def compare_orders_snippet(choice: LayerChoice) -> str:
-    """The four orders on a layer of the packaged model."""
+def error_and_bound_snippet(problem: Problem) -> str:
+    """Each step's square beside the most it can be, then many targets."""
     return f"""\
-from lattice_core.language_model.calibrate import collect_hessians, linear_layers
-from lattice_core.language_model.load import load_model
-from lattice_core.language_model.text import embedded_text, tokenize
+import numpy as np
+from lattice_core import {_grid_import(problem)}Lattice, absolute_bound, damped, gram_schmidt_lengths
+from lattice_core import nearest_plane, nearest_plane_of_many, relative_bound, targets_in_box
+
+hessian = damped({_nested(problem.hessian)}, damping={problem.damping!r})
+weights = np.array({_flat(problem.weights)})
+scales = np.array({_flat(problem.scales)})
+order = {problem.order_indices.tolist()}  # order[0] is rounded first
+
+lattice = Lattice.from_hessian(hessian, scales)
+trace = nearest_plane(lattice, lattice.point(weights / scales), order, grid={_grid(problem)})
+edges = gram_schmidt_lengths(hessian, scales, order)
+for step in trace.steps:
+    print(step.index, step.plane_distance**2, edges[step.index] ** 2 / 4)
+bound = absolute_bound(hessian, scales, order)
+print(trace.squared_distance, bound, "void" if trace.clipped else "holds")
+
+rng = np.random.default_rng(0)
+targets = targets_in_box(lattice, trace.codes, order, count=5000, rng=rng)
+many = nearest_plane_of_many(lattice, targets, order)
+print(many.squared_distances.mean() / bound, relative_bound(hessian, scales, order))
+"""
+
+
+def compare_orders_snippet(choice: LayerChoice, text_source: str = "") -> str:
+    """The four orders on a layer of the packaged model; a text of the visitor's has a source."""
+    draw = "tokenize" if choice.seed is None else "draw_windows"
+    make = "read_text" if choice.text == "file" else "embedded_text"
+    text = f"{make}({(text_source if choice.text == 'file' else choice.text)!r})"
+    count = f"{choice.tokens}" if choice.seed is None else f"{choice.tokens}, seed={choice.seed}"
+    return f"""\
+from lattice_core.language_model import (
+    collect_hessians, {draw}, {make}, linear_layers, load_model
+)
 from lattice_core.layers.order_comparison import compare_orders
 
 layer = {choice.layer!r}
 loaded = load_model()
-tokens = tokenize(loaded, embedded_text("calibration"), {choice.tokens})
+tokens = {draw}(loaded, {text}, {count})
 hessian = collect_hessians(loaded, tokens, layers=[layer])[layer]
 weight = linear_layers(loaded.model)[layer].weight
 

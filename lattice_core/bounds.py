@@ -80,6 +80,34 @@ def expected_loss(
     return absolute_bound(damped_hessian, scales, order) / 3
 
 
+def relative_bound(
+    damped_hessian: ArrayLike, scales: ArrayLike, order: ArrayLike | None = None
+) -> float:
+    """γ²: nearest plane's damped loss is at most γ² times the least possible (law L8).
+
+    ``γ² = max_j Σ_{i≤j} d_i² / d_j²`` with ``d_j = s_j R_jj`` in **pivot** order, so that i ≤ j are
+    the positions quantized not before j. At the highest position where the closest lattice vector
+    and Babai's differ, the closest one is at least d_j / 2 off, and Babai loses at most
+    ``¼ Σ_{i≤j} d_i²`` from there on. It needs no reduced basis, and no clipping.
+
+    Parameters
+    ----------
+    damped_hessian : (c, c) array
+        Symmetric positive definite.
+    scales : (c,) array or float
+        Positive grid spacings.
+    order : (c,) int array, optional
+        Quantization order; ``None`` is back to front.
+
+    References
+    ----------
+    [C] Chen et al., arXiv:2507.18553v4, gives the looser ``c · max_{i≤j} d_i² / d_j²``.
+    """
+    squares = gram_schmidt_lengths(damped_hessian, scales, order) ** 2
+    in_pivot_order = squares[as_order(order, len(squares))[::-1]]
+    return float(np.max(np.cumsum(in_pivot_order) / in_pivot_order))
+
+
 def bound_floor(damped_hessian: ArrayLike, scales: ArrayLike) -> float:
     """``¼ c (Π D_j s_j²)^(1/c)``: below this no order can bring the bound (law L10).
 

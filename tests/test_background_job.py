@@ -5,7 +5,7 @@ import threading
 import pytest
 from browser import eventually
 
-from app.background_job import BackgroundJobs, Job
+from app.background_job import LONG, BackgroundJobs, Job
 
 
 class Gate:
@@ -59,6 +59,52 @@ def test_jobs_take_turns(gate) -> None:
     gate.opened.set()
     finish(second)
     assert second.result == "done"
+
+
+def test_long_work_gives_way_to_short_work_when_it_reports() -> None:
+    jobs = BackgroundJobs(keep=3)
+    began, go_on = threading.Event(), threading.Event()
+    happened = []
+
+    def long_work(job: Job) -> None:
+        began.set()
+        assert go_on.wait(10)
+        job.report("half", 1, 2)
+        happened.append("long")
+
+    long = jobs.start("long", long_work, rank=LONG)
+    assert began.wait(10)
+    other = jobs.start("other long", lambda job: happened.append("other long"), rank=LONG)
+    short = jobs.start("short", lambda job: happened.append("short"))
+    eventually(lambda: len(jobs._turns._waiting) == 2)
+    go_on.set()
+    for job in (long, short, other):
+        finish(job)
+    assert happened == ["short", "long", "other long"]
+
+
+def test_clock_of_long_work_stands_still_while_it_gives_way() -> None:
+    now, job = [100.0], Job(lambda: now.__setitem__(0, now[0] + pause))
+    pause = 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.background_job.time.monotonic", lambda: now[0])
+        job.report("counting", 0, 10)
+        now[0], pause = now[0] + 5, 1000.0
+        job.report("counting", 1, 10)
+        now[0], pause = now[0] + 5, 0.0
+        job.report("counting", 2, 10)
+    assert job.progress.seconds_left == pytest.approx(10 * 8 / 2)
+
+
+def test_parts_found_before_a_cancel_are_kept(gate) -> None:
+    def work(job: Job) -> None:
+        job.parts.append("first")
+        gate(job)
+
+    job = BackgroundJobs(keep=1).start("a", work)
+    eventually(lambda: gate.runs == 1)
+    job.cancel()
+    assert job.parts == ["first"]
 
 
 def test_cancel_ends_the_wait_at_once_and_the_result_is_dropped(gate) -> None:

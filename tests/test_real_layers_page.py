@@ -14,12 +14,14 @@ import pytest
 from browser import AppPage, chromium, eventually, require_chromium, serve
 from streamlit.testing.v1 import AppTest
 
-from app import cached, layer_work, machine
-from app.layer_choice import BLOCKS, OPTIONS, SHAPES, LayerChoice, from_query, layer_name
-from app.order_downloads import comparison_csv, profiles_csv
+from app import cached, machine
 from app.order_names import ORDER_NAMES
-from app.order_quiz import explain, nearest_option
-from app.order_table import amount
+from app.real_layers import work
+from app.real_layers.choice import BLOCKS, OPTIONS, SHAPES, LayerChoice, from_query, layer_name
+from app.real_layers.controls import calibration
+from app.real_layers.order_downloads import comparison_csv, profiles_csv
+from app.real_layers.order_quiz import explain, nearest_option
+from app.real_layers.order_table import amount
 from app.snippets import compare_orders_snippet
 from lattice_core import ORDERS
 from lattice_core.language_model import model_file
@@ -33,11 +35,12 @@ QUICK_LINK = {"block": "0", "tokens": "1024"}
 def model_in_app(smollm2, monkeypatch) -> Iterator[None]:
     """The app finds the model that these tests have loaded, and no work of earlier tests."""
     monkeypatch.setattr("lattice_core.language_model.load.load_model", lambda: smollm2)
-    for cache in (cached.language_model, cached.background_jobs, cached.order_comparison):
+    caches = (cached.language_model, cached.background_jobs, cached.latest_hessians)
+    for cache in (*caches, cached.order_comparison):
         cache.clear()
     yield
     cached.background_jobs().close()
-    for cache in (cached.language_model, cached.background_jobs):
+    for cache in caches:
         cache.clear()
 
 
@@ -59,7 +62,8 @@ def wait(app: AppTest) -> AppTest:
 
 
 def key(app: AppTest) -> tuple:
-    return layer_work.block_key(app.session_state.layer_choice)
+    choice = app.session_state.layer_choice
+    return work.block_key(choice.block, calibration(choice))
 
 
 def texts(app: AppTest) -> str:
@@ -76,7 +80,7 @@ def value_in_link(app: AppTest, name: str) -> str:
 
 def test_every_choice_survives_its_link() -> None:
     for name, options in OPTIONS.items():
-        for option in options:
+        for option in set(options) - {"file"}:
             choice = LayerChoice(**{name: option})
             assert from_query(choice.to_query()).choice == choice
             assert not from_query(choice.to_query()).notices
@@ -239,10 +243,10 @@ def test_prediction_is_checked_against_the_other_grid() -> None:
 def test_snippet_and_downloads_carry_the_pages_numbers() -> None:
     app = wait(open_page(**QUICK_LINK))
     data = cached.background_jobs().get(key(app)).result
-    compared = layer_work.comparison(QUICK, data)
+    compared = work.comparison(QUICK, data)
     rows = list(csv.DictReader(io.StringIO(comparison_csv(QUICK, data, compared))))
     assert [float(row["loss"]) for row in rows] == [r.loss for r in compared.results]
-    assert {row["text_sha256"] for row in rows} == {data.text_sha256}
+    assert {row["text_sha256"] for row in rows} == {data.calibration.text.sha256}
     assert len(profiles_csv(compared).splitlines()) == 1 + 4 * 576
     run = subprocess.run(
         [sys.executable, "-c", compare_orders_snippet(QUICK)],

@@ -18,13 +18,22 @@ if TYPE_CHECKING:
         linear_layers,
     )
     from lattice_core.language_model.load import LoadedModel, load_model
-    from lattice_core.language_model.text import Text, embedded_text, read_text, tokenize
+    from lattice_core.language_model.text import (
+        Text,
+        decode_text,
+        draw_windows,
+        embedded_text,
+        read_text,
+        tokenize,
+    )
 
 __all__ = [
     "CalibrationCancelled",
     "LoadedModel",
     "Text",
     "collect_hessians",
+    "decode_text",
+    "draw_windows",
     "embedded_text",
     "linear_layers",
     "load_model",
@@ -35,7 +44,7 @@ __all__ = [
 _HOMES = {
     "calibrate": ("CalibrationCancelled", "collect_hessians", "linear_layers"),
     "load": ("LoadedModel", "load_model"),
-    "text": ("Text", "embedded_text", "read_text", "tokenize"),
+    "text": ("Text", "decode_text", "draw_windows", "embedded_text", "read_text", "tokenize"),
 }
 
 

@@ -91,22 +91,23 @@ def collect_hessians(
 
     watch = _InputWatch({name: known[name] for name in layers})
     device = next(loaded.model.parameters()).device
-    try:
-        done = 0
-        for piece in tokens.split(window):
-            if cancel is not None and cancel():
-                raise CalibrationCancelled(f"stopped after {done:,} of {len(tokens):,} tokens")
-            watch.run(loaded.model, piece.to(device)[None])
-            done += len(piece)
-            if progress is not None:
-                progress(done, len(tokens))
-    finally:
-        watch.remove()
+    done = 0
+    for piece in tokens.split(window):
+        if cancel is not None and cancel():
+            raise CalibrationCancelled(f"stopped after {done:,} of {len(tokens):,} tokens")
+        watch.run(loaded.model, piece.to(device)[None])
+        done += len(piece)
+        if progress is not None:
+            progress(done, len(tokens))
     return watch.hessians()
 
 
 class _InputWatch:
-    """Hooks that add each wanted layer's inputs to its accumulator, once per distinct tensor."""
+    """Hooks that add each wanted layer's inputs to its accumulator, once per distinct tensor.
+
+    They are on the model only while a window of this watch runs: between two windows somebody else
+    may use the model.
+    """
 
     def __init__(self, layers: dict[str, nn.Linear]) -> None:
         self._accumulators: dict[str, HessianAccumulator] = {}
@@ -114,19 +115,22 @@ class _InputWatch:
         self._seen: dict[str, Tensor] = {}  # this window's tensors, by leader
         self._waiting: set[str] = set()
         self._layers = layers
-        self._handles = [
-            module.register_forward_pre_hook(self._hook(name)) for name, module in layers.items()
-        ]
 
     def run(self, model: nn.Module, token_ids: Tensor) -> None:
         """One window, (1, tokens), through the model as far as needed."""
         self._waiting = set(self._layers)
+        handles = [
+            module.register_forward_pre_hook(self._hook(name))
+            for name, module in self._layers.items()
+        ]
         try:
             with torch.inference_mode():
                 model(token_ids, use_cache=False)
         except _EnoughSeen:
             pass
         finally:
+            for handle in handles:
+                handle.remove()
             self._seen.clear()
         if self._waiting:
             raise ValueError(f"{sorted(self._waiting)} took no part in the forward pass.")
@@ -152,11 +156,9 @@ class _InputWatch:
             raise _EnoughSeen
 
     def hessians(self) -> dict[str, Tensor]:
-        """The sums, by layer; layers that read the same tensor get the same one."""
-        sums = {name: watched.hessian for name, watched in self._accumulators.items()}
-        return {name: sums[self._leader[name]] for name in self._layers}
+        """The sums, by layer; layers that read the same tensor get the same one.
 
-    def remove(self) -> None:
-        """Take the hooks off the model."""
-        for handle in self._handles:
-            handle.remove()
+        Each is taken out of its accumulator as it is made: a whole model has 0.8 GB of them.
+        """
+        sums = {name: self._accumulators.pop(name).hessian for name in list(self._accumulators)}
+        return {name: sums[self._leader[name]] for name in self._layers}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,18 +79,36 @@ def read_text(path: str | Path) -> Text:
     file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f"there is no text file {file}.")
-    data = file.read_bytes()
+    return decode_text(file.read_bytes(), str(file))
+
+
+def decode_text(data: bytes, source: str) -> Text:
+    """A text from bytes in UTF-8.
+
+    Parameters
+    ----------
+    data : bytes
+    source : str
+        Where they are from, for people to read.
+
+    Raises
+    ------
+    ValueError
+        If they are no text, or empty.
+    """
     try:
         content = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8, or choose another."
+            f"{source} is not UTF-8 text (byte {error.start}); save it as UTF-8, or choose another."
         ) from error
     if "\0" in content:
-        raise ValueError(f"{file} holds NUL characters; it is a binary file or UTF-16, not UTF-8.")
+        raise ValueError(
+            f"{source} holds NUL characters; it is a binary file or UTF-16, not UTF-8."
+        )
     if not content.strip():
-        raise ValueError(f"{file} is empty; a text of some thousand words was wanted.")
-    return Text(content, str(file))
+        raise ValueError(f"{source} is empty; a text of some thousand words was wanted.")
+    return Text(content, source)
 
 
 def tokenize(loaded: "LoadedModel", text: Text, token_count: int | None = None) -> Tensor:
@@ -115,8 +134,48 @@ def tokenize(loaded: "LoadedModel", text: Text, token_count: int | None = None) 
         raise ValueError(f"token_count is {token_count}; at least 1 was wanted.")
     ids = loaded.tokenizer(text.content, verbose=False)["input_ids"]
     if len(ids) < (token_count or 1):
-        raise ValueError(
-            f"{text.source} has {len(ids):,} tokens; {token_count or 1:,} were wanted. "
-            "Ask for fewer, or pass a longer text."
-        )
+        raise ValueError(_too_short(text, len(ids), token_count or 1))
     return torch.tensor(ids[:token_count], dtype=torch.int64)
+
+
+def draw_windows(
+    loaded: "LoadedModel", text: Text, token_count: int, *, seed: int, window: int = 1024
+) -> Tensor:
+    """Windows of a text drawn at random, none twice: another seed is another calibration.
+
+    The text is cut into windows from its start; a shorter rest is left out.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    text : Text
+    token_count : int
+        In all; the last window drawn is cut to fit.
+    seed : int
+        Of ``numpy.random.default_rng``.
+    window : int
+        Tokens that see one another.
+
+    Returns
+    -------
+    (token_count,) int64 tensor
+
+    Raises
+    ------
+    ValueError
+        If the text has too few windows.
+    """
+    tokens = tokenize(loaded, text)
+    windows = tokens[: len(tokens) // window * window].view(-1, window)
+    wanted = -(-token_count // window)
+    if len(windows) < wanted:
+        raise ValueError(_too_short(text, len(tokens), wanted * window))
+    chosen = np.random.default_rng(seed).permutation(len(windows))[:wanted]
+    return windows[torch.from_numpy(chosen)].flatten()[:token_count]
+
+
+def _too_short(text: Text, found: int, wanted: int) -> str:
+    return (
+        f"{text.source} has {found:,} tokens; {wanted:,} were wanted. "
+        "Ask for fewer, or pass a longer text."
+    )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app.layer_choice import LayerChoice
-from app.layer_work import BlockData
+from app.real_layers.choice import LayerChoice
+from app.real_layers.work import BlockData
 
 if TYPE_CHECKING:
     from lattice_core.layers.order_comparison import OrderComparison
@@ -27,8 +27,8 @@ def comparison_csv(choice: LayerChoice, data: BlockData, comparison: "OrderCompa
     """One row for each order and treatment of overflow, with all that is needed to repeat it."""
     setting = asdict(choice) | {
         "group": "row" if choice.group is None else choice.group,
-        "text": data.text_source,
-        "text_sha256": data.text_sha256,
+        "text": data.calibration.text.source,
+        "text_sha256": data.calibration.text.sha256,
     }
     table = pd.DataFrame([setting | record for record in comparison.as_records()])
     return str(table.to_csv(index=False))

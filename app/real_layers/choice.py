@@ -13,23 +13,29 @@ SHAPES = {
     "up_proj": (1536, 576),
     "down_proj": (576, 1536),
 }
+VIEWS = ("one", "all", "texts")
 OPTIONS: dict[str, tuple[object, ...]] = {
+    "view": VIEWS,
     "block": tuple(range(BLOCKS)),
     "linear": tuple(SHAPES),
     "bits": (2, 3, 4),
     "group": (32, 64, 128, None),
     "scales": ("mse", "absmax"),
     "damping": (0.0, 0.001, 0.01, 0.1, 1.0),
+    "text": ("calibration", "evaluation", "file"),
     "tokens": (1024, 4096, 16384),
+    "seed": (None, *range(1, 10)),
 }
 
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """One layer, its calibration and its grid.
+    """One layer, its calibration and its grid, and the view on show.
 
     Attributes
     ----------
+    view : {"one", "all", "texts"}
+        One layer; all layers of the model; the layer calibrated on several texts.
     block, linear : int, str
         As in the model's own names, from 0.
     bits : int
@@ -37,17 +43,24 @@ class LayerChoice:
         Input columns that share a scale; ``None`` is the whole row.
     scales : {"mse", "absmax"}
     damping : float
+    text : {"calibration", "evaluation", "file"}
+        A part of the embedded documentation, or the visitor's own file, which no link can carry.
     tokens : int
-        Of the calibration text.
+        Of the text.
+    seed : int or None
+        Windows of the text are drawn with it; ``None`` is the text from its start.
     """
 
+    view: str = "one"
     block: int = 0
     linear: str = "q_proj"
     bits: int = 3
     group: int | None = 64
     scales: str = "mse"
     damping: float = 0.01
+    text: str = "calibration"
     tokens: int = 4096
+    seed: int | None = None
 
     @property
     def layer(self) -> str:
@@ -56,7 +69,7 @@ class LayerChoice:
 
     def to_query(self) -> dict[str, str]:
         """Query parameters that restore the choice."""
-        return {name: _word(value) for name, value in asdict(self).items()}
+        return {name: _word(name, value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -80,19 +93,23 @@ def from_query(query: Mapping[str, str]) -> ChoiceLink:
     for field in fields(LayerChoice):
         if field.name not in query:
             continue
-        words = {_word(option): option for option in OPTIONS[field.name]}
+        words = {_word(field.name, option): option for option in OPTIONS[field.name]}
         text = query[field.name]
-        if text in words:
+        if text == "file":
+            notices.append("text=file was ignored: a link carries no file. Choose it here again.")
+        elif text in words:
             chosen[field.name] = words[text]
         else:
             wanted = f"0 … {BLOCKS - 1}" if field.name == "block" else f"one of {', '.join(words)}"
             shown = text if len(text) <= 40 else text[:39] + "…"
             notices.append(
                 f"{field.name}={shown} was ignored: {wanted} was wanted. "
-                f"{_word(field.default)} is shown in its place."
+                f"{_word(field.name, field.default)} is shown in its place."
             )
     return ChoiceLink(LayerChoice(**chosen), tuple(notices))  # type: ignore[arg-type]
 
 
-def _word(value: object) -> str:
-    return "row" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+def _word(name: str, value: object) -> str:
+    if value is None:
+        return "row" if name == "group" else "start"
+    return f"{value:g}" if isinstance(value, float) else str(value)
