@@ -13,6 +13,7 @@ from lattice_core import ORDERS, IntegerGrid, Lattice, absolute_bound, nearest_p
 torch = pytest.importorskip("torch")
 
 from lattice_core.layers import nearest_plane_codes  # noqa: E402
+from lattice_core.layers.published_form import published_codes  # noqa: E402
 from lattice_core.layers.solver import factorize, round_columns  # noqa: E402
 
 SIZES = (1, 7, 63, 130, 576)  # about one block of columns, and several with an odd one left
@@ -152,6 +153,42 @@ def test_float32_recursion_stays_close_to_float64(rng) -> None:
             hessian, scales[row]
         ) * (1 + 1e-4)
     assert (single == exact).mean() > 0.9
+
+
+def test_float32_hessian_is_factorized_in_float32(rng) -> None:
+    weight, hessian, scales = layer(rng, 130, rows=20)
+    order = lopsided_order(rng, 130)
+    single = torch.tensor(hessian, dtype=torch.float32)
+    factor = factorize(single, order)
+    assert factor.pivots.dtype == factor.unit_upper.dtype == torch.float32
+    exact = factorize(torch.tensor(hessian), order)
+    torch.testing.assert_close(factor.pivots.double(), exact.pivots, rtol=1e-3, atol=0)
+    codes = nearest_plane_codes(
+        torch.tensor(weight, dtype=torch.float32), single, torch.tensor(scales), order
+    )
+    assert (codes.numpy() == solve(weight, hessian, scales, order)).mean() > 0.9
+    nearly_singular = torch.tensor([[1.0, 1.0], [1.0, 1.0 + 2**-23]])
+    with pytest.raises(ValueError, match=r"rank 1 of 2.*Or pass it in float64"):
+        factorize(nearly_singular)
+
+
+@EVERY_GRID
+@EVERY_SIZE
+def test_L4_published_form_that_the_benchmark_times_gives_the_same_codes(size, grid, rng) -> None:
+    weight, hessian, scales = layer(rng, size)
+    order = lopsided_order(rng, size)
+    tensors = [torch.tensor(array) for array in (weight, hessian, scales, order)]
+    _, centers = published_gptq(weight, hessian, scales, order, grid)
+    codes = published_codes(*tensors, grid).numpy()
+    assert_same_codes(codes, solve(weight, hessian, scales, order, grid), centers, order)
+
+
+@pytest.mark.parametrize("place", [(0, 129), (64, 65), (129, 3)])
+def test_one_entry_that_breaks_the_symmetry_is_seen(place, rng) -> None:
+    hessian = random_hessian(rng, 130, condition=1e3)
+    hessian[place] += 1e-7 * hessian.max()
+    with pytest.raises(ValueError, match="not symmetric"):
+        factorize(torch.tensor(hessian))
 
 
 def test_arguments_are_left_as_they_were(rng) -> None:
