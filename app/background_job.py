@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
@@ -45,16 +45,18 @@ class Job:
         What the work returned, once the state is "done".
     parts : list
         What the work has finished so far, for pages that show a result while it grows. Kept when
-        the job fails or is cancelled.
+        the job fails or is cancelled, and handed on to the job that takes its place.
     error : str
         For people to read, once the state is "failed".
     """
 
-    def __init__(self, give_way: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, give_way: Callable[[], None] = lambda: None, parts: Sequence[Any] = ()
+    ) -> None:
         self.state: State = "waiting"
         self.progress = WAITING
         self.result: Any = None
-        self.parts: list[Any] = []
+        self.parts: list[Any] = list(parts)
         self.error = ""
         self._give_way = give_way
         self._lock = threading.Lock()
@@ -182,7 +184,7 @@ class BackgroundJobs:
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.state in ("failed", "cancelled"):
-                job = self._jobs[key] = Job(self._turns.give_way)
+                job = self._jobs[key] = Job(self._turns.give_way, job.parts if job else ())
                 threading.Thread(target=self._in_turn, args=(job, work, rank), daemon=True).start()
             self._jobs.move_to_end(key)
             finished = [old for old, other in self._jobs.items() if not other.active]

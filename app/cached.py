@@ -6,17 +6,20 @@ import numpy as np
 import streamlit as st
 
 from app.background_job import BackgroundJobs
-from lattice_core import Problem, closest_vector
+from lattice_core import MinPivotStudy, Problem, closest_vector, min_pivot_study
 from lattice_core.bound_laws import drawn_targets
 from lattice_core.inputs import FloatArray
 from lattice_core.many_targets import closest_codes_of_many, loss_ratios, nearest_plane_of_many
+from lattice_core.recorded_row_shares import LayerRowShares
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from app.real_layers.work import LatestHessians
+    from lattice_core.language_model import OrderSurvey
     from lattice_core.language_model.load import LoadedModel
-    from lattice_core.layers.order_comparison import OrderComparison
+    from lattice_core.layers.calibration_transfer import CalibrationTransfer
+    from lattice_core.layers.order_results import OrderComparison
 
 # Blocks whose Hessians are kept: 27 MB each.
 KEPT_BLOCKS = 24
@@ -43,6 +46,12 @@ def sampled_loss_ratios(problem: Problem, count: int, seed: int) -> FloatArray |
         return None
 
 
+@st.cache_data(max_entries=20, show_spinner=False)
+def min_pivot_measured(size: int, draws: int) -> MinPivotStudy:
+    """min_pivot against the best order on random Hessians."""
+    return min_pivot_study(size, draws)
+
+
 @st.cache_resource(show_spinner=False)
 def background_jobs() -> BackgroundJobs:
     """The long work of all visitors."""
@@ -65,6 +74,14 @@ def latest_hessians() -> "LatestHessians":
     return LatestHessians()
 
 
+@st.cache_resource(show_spinner=False)
+def recorded_survey() -> "OrderSurvey":
+    """All layers in every order, as shipped; read once."""
+    from lattice_core.language_model import recorded_survey as read
+
+    return read()
+
+
 @st.cache_data(max_entries=300, show_spinner=False)
 def order_comparison(
     layer: tuple[object, ...],
@@ -81,6 +98,55 @@ def order_comparison(
     return compare_orders(
         _weight,
         _hessian,
+        bits=bits,
+        group_size=group,
+        scale_rule=scales,  # type: ignore[arg-type]
+        damping=damping,
+    )
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def row_shares(
+    layer: tuple[object, ...],
+    bits: int,
+    group: int | None,
+    scales: str,
+    damping: float,
+    order: str,
+    _weight: "Tensor",
+    _hessian: "Tensor",
+) -> LayerRowShares:
+    """Loss over bound of each row, kept and clipped; arguments as in `order_comparison`."""
+    from lattice_core.layers.row_shares import layer_row_shares
+
+    return layer_row_shares(
+        str(layer[0]),
+        _weight,
+        _hessian,
+        bits=bits,
+        group_size=group,
+        scale_rule=scales,  # type: ignore[arg-type]
+        damping=damping,
+        order=order,
+    )
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def calibration_transfer(
+    layer: tuple[object, ...],
+    bits: int,
+    group: int | None,
+    scales: str,
+    damping: float,
+    _weight: "Tensor",
+    _hessians: "dict[str, Tensor]",
+) -> "CalibrationTransfer":
+    """The layer calibrated on each text; its name and the calibrations determine the tensors."""
+    from lattice_core.layers.calibration_transfer import calibration_transfer
+
+    return calibration_transfer(
+        _weight,
+        _hessians,
         bits=bits,
         group_size=group,
         scale_rule=scales,  # type: ignore[arg-type]

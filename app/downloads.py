@@ -13,8 +13,16 @@ from app.figures.stepped import standalone_html
 from lattice_core import Problem, RoundingTrace
 
 
-def downloads(draw: Callable[[Problem], go.Figure], problem: Problem, title: str) -> None:
-    """Buttons for figure (HTML), steps (CSV) and problem (JSON)."""
+def downloads(
+    draw: Callable[[Problem], go.Figure],
+    problem: Problem,
+    title: str,
+    **tables: Callable[[Problem], str],
+) -> None:
+    """Buttons for figure (HTML), problem (JSON), steps (CSV) and the page's own tables (CSV).
+
+    A table's keyword names its button and file: ``all_orders=…`` is “All orders (CSV)”.
+    """
     st.subheader("Take it away", anchor="downloads")
     name = f"{title.lower().replace(' ', '-')}-{problem.name}"
     with st.container(horizontal=True):
@@ -25,6 +33,11 @@ def downloads(draw: Callable[[Problem], go.Figure], problem: Problem, title: str
             lambda: standalone_html(draw(problem), title),
         )
         _button("Steps (CSV)", f"{name}.csv", "text/csv", lambda: steps_csv(problem))
+        for table, make in tables.items():
+            label, file = table.replace("_", " ").capitalize(), table.replace("_", "-")
+            _button(
+                f"{label} (CSV)", f"{name}-{file}.csv", "text/csv", lambda make=make: make(problem)
+            )
         _button("Problem (JSON)", f"{name}.json", "application/json", lambda: problem_json(problem))
     st.caption("The picture itself: “Save image” under the figure (SVG).")
 

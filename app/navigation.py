@@ -36,6 +36,20 @@ CHAPTERS = (
         "Lessons",
     ),
     Chapter(
+        "error_and_bound.py",
+        "Error and bound",
+        "How wrong can the rounding be, and how wrong is it usually?",
+        ":material/crop_square:",
+        "Lessons",
+    ),
+    Chapter(
+        "quantization_order.py",
+        "Quantization order",
+        "Which weight should be rounded first?",
+        ":material/sort:",
+        "Lessons",
+    ),
+    Chapter(
         "real_layers.py",
         "Real layers",
         "Which order is best on a layer of a real language model?",

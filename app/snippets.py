@@ -1,5 +1,7 @@
 """The lines of Python that reproduce what a page shows. A test runs each in a fresh interpreter."""
 
+from collections.abc import Iterable
+
 from app.real_layers.choice import LayerChoice
 from lattice_core import Problem
 
@@ -68,21 +70,33 @@ print(many.squared_distances.mean() / bound, relative_bound(hessian, scales, ord
 """
 
 
+def every_order_snippet(problem: Problem) -> str:
+    """The named orders among all of them."""
+    return f"""\
+from lattice_core import {_grid_import(problem)}ORDERS, bound_floor, damped, every_order
+
+hessian = damped({_nested(problem.hessian)}, damping={problem.damping!r})
+weights = {_flat(problem.weights)}
+scales = {_flat(problem.scales)}
+
+outcomes = every_order(hessian, weights, scales, grid={_grid(problem)})  # all c! orders
+print(outcomes.bounds.min(), bound_floor(hessian, scales))
+for name, resolve in ORDERS.items():
+    row = outcomes.row(resolve(hessian))
+    print(name, outcomes.orders[row], outcomes.bounds[row], outcomes.codes[row], outcomes.losses[row])
+"""
+
+
 def compare_orders_snippet(choice: LayerChoice, text_source: str = "") -> str:
     """The four orders on a layer of the packaged model; a text of the visitor's has a source."""
-    draw = "tokenize" if choice.seed is None else "draw_windows"
-    make = "read_text" if choice.text == "file" else "embedded_text"
-    text = f"{make}({(text_source if choice.text == 'file' else choice.text)!r})"
-    count = f"{choice.tokens}" if choice.seed is None else f"{choice.tokens}, seed={choice.seed}"
+    tokens = _tokens_call(choice.text, choice.tokens, choice.seed, text_source)
     return f"""\
-from lattice_core.language_model import (
-    collect_hessians, {draw}, {make}, linear_layers, load_model
-)
+from lattice_core.language_model import {_used_by([tokens])}
 from lattice_core.layers.order_comparison import compare_orders
 
 layer = {choice.layer!r}
 loaded = load_model()
-tokens = {draw}(loaded, {text}, {count})
+tokens = {tokens}
 hessian = collect_hessians(loaded, tokens, layers=[layer])[layer]
 weight = linear_layers(loaded.model)[layer].weight
 
@@ -97,6 +111,81 @@ comparison = compare_orders(
 for result in comparison.results:
     print(result.overflow, result.order, result.pivot_sum, result.loss, result.bound)
 """
+
+
+def survey_snippet(choice: LayerChoice, file: str = "") -> str:
+    """The four orders on every layer of the packaged model."""
+    tokens = _tokens_call(choice.text, choice.tokens, choice.seed, file)
+    return f"""\
+from lattice_core.language_model import {_used_by([tokens], "survey_orders")}
+
+loaded = load_model()
+tokens = {tokens}
+layers = list(linear_layers(loaded.model))
+hessians = collect_hessians(loaded, tokens, layers=layers)
+survey = survey_orders(
+    loaded,
+    hessians,
+    bits={choice.bits},
+    group_size={choice.group},
+    scale_rule={choice.scales!r},
+    damping={choice.damping!r},
+)
+for layer in survey:
+    for result in layer.results:
+        print(layer.layer, result.overflow, result.order, result.pivot_sum, result.loss, result.bound)
+"""
+
+
+def calibration_transfer_snippet(choice: LayerChoice, file: str = "") -> str:
+    """The layer calibrated on each of the texts compared; a text of the visitor's is a file."""
+    calls = {
+        name: _tokens_call(text, choice.tokens, seed, file)
+        for name, (text, seed) in choice.compared.items()
+    }
+    tokens = "\n".join(f"    {name!r}: {call}," for name, call in calls.items())
+    return f"""\
+from lattice_core.language_model import {_used_by(calls.values())}
+from lattice_core.layers.calibration_transfer import calibration_transfer
+
+layer = {choice.layer!r}
+loaded = load_model()
+tokens = {{
+{tokens}
+}}
+hessians = {{
+    name: collect_hessians(loaded, ids, layers=[layer])[layer] for name, ids in tokens.items()
+}}
+weight = linear_layers(loaded.model)[layer].weight
+
+transfer = calibration_transfer(
+    weight,
+    hessians,
+    bits={choice.bits},
+    group_size={choice.group},
+    scale_rule={choice.scales!r},
+    damping={choice.damping!r},
+)
+for text, losses in zip(transfer.texts, transfer.losses):
+    print(text, *losses)  # calibrated on this text, judged on each
+print("nearest", *transfer.nearest_losses)
+"""
+
+
+def _tokens_call(text: str, count: int, seed: int | None, file: str) -> str:
+    """The call that makes the tokens of a calibration."""
+    made = f"read_text({file!r})" if text == "file" else f"embedded_text({text!r})"
+    if seed is None:
+        return f"tokenize(loaded, {made}, {count})"
+    return f"draw_windows(loaded, {made}, {count}, seed={seed})"
+
+
+def _used_by(calls: Iterable[str], *others: str) -> str:
+    """What must be imported from the language model, each once."""
+    always = {"collect_hessians", "linear_layers", "load_model", *others}
+    makers = ("draw_windows", "embedded_text", "read_text", "tokenize")
+    used = always | {name for name in makers for call in calls if f"{name}(" in call}
+    return "(\n    " + ",\n    ".join(sorted(used)) + ",\n)"
 
 
 def _grid(problem: Problem) -> str:

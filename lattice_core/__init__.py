@@ -17,11 +17,20 @@ Conventions, used everywhere
 
 Map
 ---
-`lattice` the lattice and its cells · `trace` one record for all algorithms · `nearest_plane` Babai ·
-`gptq` GPTQ and OBQ as published · `closest_vector` the exact answer · `orders` · `bounds` ·
-`integer_grid` · `laws` live checks of the theorems · `problem` the small problem of the lessons ·
-`inputs` what the public functions accept · `layers` whole layers (torch) · `language_model` the real
-model (torch, transformers). The last two are imported by name, so that lessons start fast.
+The lattice: `lattice` and its cells · `gram_schmidt` its vectors one by one · `reduction` LLL ·
+`reduction_steps` its moves.
+
+Rounding: `integer_grid` · `trace` one record for all algorithms · `nearest_plane` Babai · `gptq` GPTQ
+and OBQ as published · `closest_vector` the exact answer · `many_targets` thousands at once.
+
+How good it is: `orders` · `every_order` all c! of them · `min_pivot_study` how often the greedy one
+misses the best · `bounds` · `gaussian_reference` the least rate for a loss.
+
+For the lessons: `problem` the small problem they share · `laws`, `order_laws`, `bound_laws` live
+checks of the theorems · `recorded_row_shares` rows of real layers · `inputs` what functions accept.
+
+With torch, and imported by name so that lessons start fast: `layers` whole layers · `language_model`
+the real model · `benchmark` how long it takes.
 """
 
 from lattice_core.bounds import (
@@ -30,34 +39,76 @@ from lattice_core.bounds import (
     expected_loss,
     gram_schmidt_lengths,
     pivots,
+    relative_bound,
 )
 from lattice_core.closest_vector import closest_vector
+from lattice_core.every_order import OrderOutcomes, every_order
+from lattice_core.gaussian_reference import (
+    SCALAR_LATTICE_GAP,
+    gaussian_loss,
+    gaussian_rate,
+    variance_factors,
+)
 from lattice_core.gptq import gptq, gptq_steps, obq, obq_costs, obq_steps, propagation_shares
+from lattice_core.gram_schmidt import GramSchmidtStep, gram_schmidt_steps, min_pivot_steps
 from lattice_core.inputs import damped
 from lattice_core.integer_grid import IntegerGrid
 from lattice_core.lattice import Lattice
+from lattice_core.many_targets import (
+    ManyRoundings,
+    closest_codes_of_many,
+    loss_ratios,
+    nearest_plane_of_many,
+    targets_in_box,
+    targets_over_grid,
+    vectors_within,
+)
+from lattice_core.min_pivot_study import MinPivotStudy, min_pivot_study
 from lattice_core.nearest_plane import nearest_plane, nearest_plane_steps, round_off
 from lattice_core.orders import ORDERS, resolve_order
 from lattice_core.problem import PRESETS, Problem, random_problem
+from lattice_core.reduction import Reduction, ReductionCancelled, is_lll_reduced, lll_reduce
+from lattice_core.reduction_steps import ReductionMove, ReductionStep, lll_steps
 from lattice_core.trace import RoundingStep, RoundingTrace
 
 __all__ = [
     "ORDERS",
     "PRESETS",
+    "SCALAR_LATTICE_GAP",
+    "GramSchmidtStep",
     "IntegerGrid",
     "Lattice",
+    "ManyRoundings",
+    "MinPivotStudy",
+    "OrderOutcomes",
     "Problem",
+    "Reduction",
+    "ReductionCancelled",
+    "ReductionMove",
+    "ReductionStep",
     "RoundingStep",
     "RoundingTrace",
     "absolute_bound",
     "bound_floor",
+    "closest_codes_of_many",
     "closest_vector",
     "damped",
+    "every_order",
     "expected_loss",
+    "gaussian_loss",
+    "gaussian_rate",
     "gptq",
     "gptq_steps",
     "gram_schmidt_lengths",
+    "gram_schmidt_steps",
+    "is_lll_reduced",
+    "lll_reduce",
+    "lll_steps",
+    "loss_ratios",
+    "min_pivot_steps",
+    "min_pivot_study",
     "nearest_plane",
+    "nearest_plane_of_many",
     "nearest_plane_steps",
     "obq",
     "obq_costs",
@@ -65,6 +116,11 @@ __all__ = [
     "pivots",
     "propagation_shares",
     "random_problem",
+    "relative_bound",
     "resolve_order",
     "round_off",
+    "targets_in_box",
+    "targets_over_grid",
+    "variance_factors",
+    "vectors_within",
 ]

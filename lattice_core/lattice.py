@@ -81,6 +81,17 @@ class Lattice:
         """The volume of a cell, √det(BᵀB): the same for every basis of the lattice."""
         return float(np.prod(np.abs(np.diag(np.linalg.qr(self.basis, mode="r")))))
 
+    @property
+    def orthogonality_defect(self) -> float:
+        """``Π ‖b_j‖ / det``, at least 1 (Hadamard); 1 for an orthogonal basis. No order enters.
+
+        Each Gram-Schmidt length is at most its vector's. So every order has
+        ``Σ D_j s_j² ≤ Σ ‖b_j‖²``, which for vectors of one length is ``defect^(2/c)`` times the
+        floor of law L10: the defect says how much the order can matter at most.
+        """
+        lengths = np.linalg.norm(self.basis, axis=0)
+        return float(np.prod(lengths / np.abs(np.diag(np.linalg.qr(self.basis, mode="r")))))
+
     def point(self, coordinates: ArrayLike) -> FloatArray:
         """``B ζ``: from coordinates (c,) in units of the basis vectors to a point (n,)."""
         return self.basis @ as_vector("coordinates", coordinates, self.rank)

@@ -35,7 +35,7 @@ class LawCheck:
     left_name, right_name : str
         What they are.
     relation : str
-        ``"="`` or ``"≤"``.
+        ``"="``, ``"≤"``, or ``"∈"`` for the interval whose ends are `right`.
     holds : bool
         Whether the relation holds to rounding error, ``1e-6`` relative.
     void : str

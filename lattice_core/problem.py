@@ -250,6 +250,11 @@ PRESETS: dict[str, Preset] = {
         "Two bits leave four codes. The weight rounded last needs one that does not exist.",
         _from_basis("clipping_bites", [[1.0, 0.7], [0.0, 0.55]], [1.35, 1.28], [0.5, 0.5], bits=2),
     ),
+    "far_from_best": Preset(
+        "Far from the best",
+        "The spacings are 10 and 1. A wrong choice at the short step costs half of the long one.",
+        _from_basis("far_from_best", [[10.0, 4.98], [0.0, 1.0]], [-0.25, 0.502], [0.5, 0.5]),
+    ),
     "three_inputs": Preset(
         "Three inputs",
         "Planes, then lines in the nearest plane, then points on the nearest line.",

@@ -4,10 +4,12 @@ import streamlit as st
 
 from app import lesson
 from app.machine import what_is_missing
+from app.real_layers.all_layers import all_layers
 from app.real_layers.controls import calibration, chosen_layer
 from app.real_layers.one_layer import one_layer
+from app.real_layers.texts import texts
 
-VIEWS = {"one": one_layer}
+VIEWS = {"one": one_layer, "all": all_layers, "texts": texts}
 
 
 def page() -> None:

@@ -1,5 +1,6 @@
 """Fixtures for all tests, and the one import that cannot wait for its test."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,22 @@ def smollm2() -> "LoadedModel":
     from lattice_core.language_model import load_model
 
     return load_model()
+
+
+@pytest.fixture
+def model_in_app(smollm2: "LoadedModel", monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The app finds the model that these tests have loaded, and no work of earlier tests."""
+    from app import cached
+
+    monkeypatch.setattr("lattice_core.language_model.load.load_model", lambda: smollm2)
+    caches = (cached.language_model, cached.background_jobs, cached.latest_hessians)
+    results = (cached.order_comparison, cached.row_shares, cached.calibration_transfer)
+    for cache in (*caches, *results):
+        cache.clear()
+    yield
+    cached.background_jobs().close()
+    for cache in caches:
+        cache.clear()
 
 
 @pytest.hookimpl(tryfirst=True)

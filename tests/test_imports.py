@@ -29,7 +29,7 @@ MAY_IMPORT = {
 OPTIONAL = {"accelerate", "cysignals", "fpylll", "gguf", "safetensors", "torch", "transformers"}
 OPTIONAL |= {"triton"}
 # Torch is what these are about; Triton is what one file of `kernels` is about.
-WHOLE_LAYERS = {"lattice_core.layers", "lattice_core.language_model"}
+WHOLE_LAYERS = {"lattice_core.benchmark", "lattice_core.language_model", "lattice_core.layers"}
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,20 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from tiny_model import tiny_model  # noqa: E402
+
 from lattice_core.language_model import (  # noqa: E402
-    CalibrationCancelled,
+    Cancelled,
     LoadedModel,
     Text,
     collect_hessians,
+    decode_text,
+    draw_windows,
     embedded_text,
     linear_layers,
     load_model,
     read_text,
+    tokenize,
 )
 from lattice_core.layers import HessianAccumulator  # noqa: E402
 
@@ -67,6 +72,55 @@ def test_text_file_is_read_without_its_byte_order_mark(tmp_path) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes("\ufeffvoilà".encode())
     assert read_text(path) == Text("voilà", str(path))
+
+
+def test_uploaded_bytes_are_decoded_as_a_file_is(tmp_path) -> None:
+    assert decode_text("\ufeffvoilà".encode(), "notes.txt") == Text("voilà", "notes.txt")
+    with pytest.raises(ValueError, match=r"notes\.txt is not UTF-8 text \(byte 4\)"):
+        decode_text(b"voil\xe0 ", "notes.txt")
+
+
+def counting_model() -> LoadedModel:
+    """Its tokenizer numbers the words from 0, so a token says where in the text it stood."""
+
+    def number_words(content: str, **_: object) -> dict[str, list[int]]:
+        return {"input_ids": list(range(len(content.split())))}
+
+    return LoadedModel(None, number_words, "counting")  # type: ignore[arg-type]
+
+
+def words(count: int) -> Text:
+    return Text("word " * count, "words.txt")
+
+
+@pytest.mark.parametrize(("count", "token_count"), [(100, 40), (107, 67), (130, 130), (10, 7)])
+def test_drawn_windows_are_whole_and_none_is_drawn_twice(count, token_count) -> None:
+    drawn = draw_windows(counting_model(), words(count), token_count, seed=3, window=10)
+    assert len(drawn) == token_count
+    assert len(drawn.unique()) == token_count
+    for window in drawn.split(10):
+        assert window[0] % 10 == 0
+        assert (window.diff() == 1).all()
+
+
+def test_windows_of_a_seed_are_always_the_same_and_another_seed_draws_others() -> None:
+    one, again, other = (
+        draw_windows(counting_model(), words(1000), 40, seed=seed, window=10) for seed in (1, 1, 2)
+    )
+    assert one.equal(again)
+    assert not one.equal(other)
+    assert not one.equal(tokenize(counting_model(), words(1000), 40))
+
+
+def test_every_window_is_drawn_by_some_seed_and_the_rest_by_none() -> None:
+    drawn = [draw_windows(counting_model(), words(37), 10, seed=s, window=10) for s in range(40)]
+    assert {int(window[0]) for window in drawn} == {0, 10, 20}
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(29, 30), (21, 30), (0, 1)])
+def test_text_with_too_few_windows_is_an_error(count, wanted) -> None:
+    with pytest.raises(ValueError, match=rf"words\.txt has {count} tokens; {wanted} were wanted"):
+        draw_windows(counting_model(), words(count), 25, seed=0, window=10)
 
 
 # Loading
@@ -122,22 +176,6 @@ def test_model_file_is_found_without_torch() -> None:
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def tiny_model(**sizes: int) -> LoadedModel:
-    """A Llama of two blocks with random weights; its tokenizer is never asked."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = {
-        "vocab_size": 50,
-        "hidden_size": 12,
-        "intermediate_size": 20,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "max_position_embeddings": 1024,
-    }
-    torch.manual_seed(0)
-    return LoadedModel(LlamaForCausalLM(LlamaConfig(**(config | sizes))).eval(), None, "tiny")  # type: ignore[arg-type]
 
 
 def test_folder_with_safetensors_is_loaded_and_only_then(tmp_path, monkeypatch) -> None:
@@ -215,7 +253,7 @@ def test_progress_counts_tokens_and_cancelling_raises_and_leaves_no_hooks() -> N
         loaded, tokens, layers=layers, window=20, progress=lambda *x: reports.append(x)
     )
     assert reports == [(20, 45), (40, 45), (45, 45)]
-    with pytest.raises(CalibrationCancelled, match="after 20 of 45 tokens"):
+    with pytest.raises(Cancelled, match="after 20 of 45 tokens"):
         collect_hessians(
             loaded,
             tokens,

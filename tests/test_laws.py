@@ -1,7 +1,8 @@
 """The laws by number, as the project numbers them; sources are in the docstrings of the core.
 
 [C] is Chen et al., arXiv:2507.18553v4; [B] is Birnick, arXiv:2508.01077v2. What a page shows of
-these laws is tested in test_law_checks.py; L11 and L12 are in test_orders.py.
+these laws is tested in test_law_checks.py; L11 and L12 are in test_orders.py, L13 in
+test_reduction.py, L21 in test_gaussian_reference.py.
 """
 
 from itertools import permutations
@@ -36,6 +37,7 @@ from lattice_core import (
     obq_costs,
     obq_steps,
     pivots,
+    relative_bound,
     resolve_order,
 )
 
@@ -225,10 +227,34 @@ def test_L8_relative_bound_against_the_exact_optimum(size, rng) -> None:
         target = lattice.point(weights / scales)
         best = np.sum((lattice.point(closest_vector(lattice, target)) - target) ** 2)
         for order in orders_to_try(rng, hessian):
-            d = gram_schmidt_lengths(hessian, scales, order)[order[::-1]]
-            factor = np.max(np.cumsum(d**2) / d**2)
+            factor = relative_bound(hessian, scales, order)
             babai = nearest_plane(lattice, target, order).squared_distance
             assert best * (1 - 1e-9) <= babai <= factor * best * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 63])
+def test_L8_relative_bound_is_below_the_looser_form(size, rng) -> None:
+    hessian = random_hessian(rng, size, 1e3)
+    scales = random_row(rng, size)[1]
+    for order in orders_to_try(rng, hessian):
+        squares = gram_schmidt_lengths(hessian, scales, order)[order[::-1]] ** 2  # d_i²
+        ratios = np.triu(squares[:, None] / squares)  # [i, j] for i ≤ j
+        assert_close(relative_bound(hessian, scales, order), ratios.sum(axis=0).max())
+        assert 1 <= relative_bound(hessian, scales, order) <= size * ratios.max() * (1 + 1e-9)
+
+
+def test_L8_relative_bound_is_nearly_attained() -> None:
+    # d = (10, 1): the one quantized first is just below a tie, and the wrong plane leaves half of the
+    # long edge: (25 + ¼) / ¼ = 101 in the limit.
+    hessian = np.array([[100.0, 50.0], [50.0, 26.0]])
+    lattice = Lattice.from_hessian(hessian, 1.0)
+    assert_close(lattice.basis, [[10, 5], [0, 1]])
+    target = np.array([5.0, 0.499])
+    babai = nearest_plane(lattice, target)
+    best = np.sum((lattice.point(closest_vector(lattice, target)) - target) ** 2)
+    assert_close(relative_bound(hessian, 1.0), 101)
+    assert_close(best, 0.501**2)
+    assert 0.99 * 101 < babai.squared_distance / best < 101
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 63])

@@ -1,5 +1,6 @@
 """The lessons as a student uses them, in a real Chromium: drag, step back, keys, reload, phone, dark."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -136,6 +137,56 @@ def test_camera_stays_over_a_step_and_over_new_weights(open_app) -> None:
     assert stepper.camera() == turned
 
 
+def test_min_pivot_is_stepped_with_keys_and_the_camera_stays(open_app) -> None:
+    app = open_app("/quantization_order?problem=three_orders")
+    stepper = app.stepper("pivot_stepper_3")
+    stepper.wait_for_step(0)
+    stepper.turn_scene()
+    turned = stepper.camera()
+    for step in (1, 2, 3, 2):
+        app.page.keyboard.press("ArrowRight" if step > (stepper.drawn_step() or 0) else "ArrowLeft")
+        stepper.wait_for_step(step)
+    assert stepper.camera() == turned
+    assert "w₃ is rounded number 2" in stepper.sentence.inner_text()
+    eventually(lambda: query(app).get("step") == "2", what="the link has the step")
+    taken = app.page.get_by_role("cell", name="★")
+    eventually(lambda: taken.count() == 2, what="the table has followed")
+    assert stepper.camera() == turned
+    app.reload()
+    app.stepper("pivot_stepper_3").wait_for_step(2)
+    assert not app.errors
+
+
+def test_dragged_to_the_corner_the_loss_meets_its_bound(open_app) -> None:
+    app = open_app("/error_and_bound?problem=skewed&step=3")
+    stepper = app.stepper("bound_stepper_2")
+    stepper.wait_for_step(3)
+    assert "34\u00a0% of the bound" in stepper.sentence.inner_text()
+    # From the target to the corner of the box below and right of it, in pixels.
+    corner = SKEWED.lattice.nearest_plane_box() + SKEWED.lattice.point(SKEWED.babai.codes)
+    goal = corner[(corner[:, 0] > SKEWED.target[0]) & (corner[:, 1] < SKEWED.target[1])][0]
+    here, there = (
+        stepper.ask(f"[gd._fullLayout.xaxis.d2p({x}), gd._fullLayout.yaxis.d2p({y})]")
+        for x, y in (SKEWED.target, goal)
+    )
+    drag(app, stepper, there[0] - here[0] - 1, there[1] - here[1] - 1)
+    eventually(lambda: "weights" in query(app), what="the link has the new weights")
+    app.wait()
+    eventually(
+        lambda: re.search(r"which is (98|99|100)\s%", stepper.sentence.inner_text()) is not None,
+        what="nearly all of the bound",
+    )
+    for step in (2, 1, 2):
+        app.page.keyboard.press("ArrowLeft" if step < (stepper.drawn_step() or 0) else "ArrowRight")
+        stepper.wait_for_step(step)
+    eventually(lambda: query(app).get("step") == "2", what="the link has the step")
+    before = query(app)
+    app.reload()
+    app.stepper("bound_stepper_2").wait_for_step(2)
+    assert query(app) == before
+    assert not app.errors
+
+
 def test_lockstep_moves_both_sides_and_the_other_page_shows_the_same_problem(open_app) -> None:
     app = open_app("/gptq_is_babai?problem=real_two_inputs")
     stepper = app.stepper("lockstep_stepper_2")
@@ -177,6 +228,8 @@ def test_target_is_dragged_with_a_finger_on_a_phone(open_app) -> None:
         ("/", None),
         ("/nearest_plane", "plane_stepper_2"),
         ("/gptq_is_babai", "lockstep_stepper_2"),
+        ("/error_and_bound?problem=random&inputs=6&bits=2&step=7", "bound_stepper_6"),
+        ("/quantization_order?problem=random&inputs=6&bits=2", "pivot_stepper_6"),
     ],
 )
 @pytest.mark.parametrize("width", [1280, 390])
@@ -208,6 +261,8 @@ def test_dark_mode_reaches_the_figure(open_app) -> None:
         ("/", None),
         ("/nearest_plane?step=2", "plane_stepper_2"),
         ("/gptq_is_babai?step=1", "lockstep_stepper_2"),
+        ("/error_and_bound?problem=clipping_bites&step=3", "bound_stepper_2"),
+        ("/quantization_order?problem=three_orders&bits=2&step=2", "pivot_stepper_3"),
     ],
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])

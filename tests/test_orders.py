@@ -11,7 +11,7 @@ from small_problems import (
     random_lattice,
 )
 
-from lattice_core import ORDERS, Lattice, nearest_plane, pivots, resolve_order
+from lattice_core import ORDERS, Lattice, lll_reduce, nearest_plane, pivots, resolve_order
 
 
 def naive_min_pivot(hessian: np.ndarray) -> list[int]:
@@ -48,7 +48,7 @@ def test_order_is_a_permutation_that_owns_its_memory(name, size, rng) -> None:
 
 
 @pytest.mark.parametrize("condition", CONDITIONS[1:])
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 63, 130])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 63, 200])  # 200: two panels
 def test_L11_min_pivot_is_the_naive_greedy_order(size, condition, rng) -> None:
     hessian = random_hessian(rng, size, condition)
     order = resolve_order("min_pivot", hessian)
@@ -106,3 +106,35 @@ def test_L12_size_reduction_alone_does_not_move_the_nearest_plane_point(size, rn
     transform = np.eye(size) + np.triu(rng.integers(-4, 5, (size, size)), 1)
     reduced = Lattice(lattice.basis @ transform)
     assert_close(reduced.point(nearest_plane(reduced, target).codes), point)
+
+
+@pytest.mark.parametrize("size", [2, 7, 63])
+def test_L12_lll_exchanges_nothing_after_min_pivot_where_no_multiple_is_subtracted(
+    size, rng
+) -> None:
+    # Inputs nearly orthogonal, with lengths of their own: every |R_ik| stays below ½ R_ii.
+    inputs = np.linalg.qr(rng.standard_normal((4 * size, size)))[0] * rng.uniform(1, 2, size)
+    inputs += 0.02 * rng.standard_normal(inputs.shape) / np.sqrt(size)
+    order = resolve_order("min_pivot", inputs.T @ inputs)
+    reduction = lll_reduce(Lattice(inputs[:, order[::-1]]), 1.0, backend="steps")
+    assert reduction.swaps == 0
+    assert reduction.transform.tolist() == np.eye(size).tolist()
+    assert lll_reduce(Lattice(inputs[:, order]), 1.0, backend="steps").swaps > 0
+
+
+@pytest.mark.parametrize(
+    ("triangle", "reduced_sum"),
+    [
+        # b_1 − b_0 has squared length 0.26, and the determinant leaves 0.25 / 0.26 for the other.
+        ([[1.0, 0.9], [0.0, 0.5]], 0.26 + 0.25 / 0.26),  # of 1.25
+        # b_0 − 2 (b_1 − b_0) = (0, −0.2); a flatter lattice loses as much as one likes.
+        ([[1.0, 1.5], [0.0, 0.1]], 0.04 + 0.01 / 0.04),  # of 1.01
+    ],
+)
+def test_L12_lll_after_min_pivot_improves_small_lattices(triangle, reduced_sum) -> None:
+    lattice = Lattice(triangle)
+    assert resolve_order("min_pivot", lattice.gram).tolist() == [1, 0]  # the basis as it stands
+    reduction = lll_reduce(lattice, backend="steps")
+    after = np.sum(np.diag(reduction.lattice.gram_schmidt()[1]) ** 2)
+    assert_close(after, reduced_sum)
+    assert after < pivots(lattice.gram).sum() - 0.02

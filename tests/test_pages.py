@@ -15,7 +15,15 @@ from app.problem_link import to_query
 from app.step_tables import propagation_formulas
 from lattice_core import ORDERS, PRESETS, Problem, laws, random_problem
 
-LESSONS = ("nearest_plane.py", "gptq_is_babai.py")
+# Each lesson, and a law that it must show on every problem.
+LESSONS = {
+    "nearest_plane.py": "L6",
+    "gptq_is_babai.py": "L4",
+    "error_and_bound.py": "L6",
+    "quantization_order.py": "L10",
+}
+BOUNDS = ("L6", "L7", "L8")  # void once a code is clipped (law L9)
+SHOWING_BABAIS_STEPS = ("nearest_plane.py", "gptq_is_babai.py")
 
 
 def open_page(file: str, problem: Problem | None = None, step: int = 0, /, **query: str) -> AppTest:
@@ -63,12 +71,12 @@ def test_lesson_shows_every_preset_at_every_step(file, name) -> None:
         assert data["step"] == step
         assert len(data["figure"]["frames"]) == problem.size + 2
         verdicts = re.findall(r"\*\*(L\d+)\..*?badge\[:material/(\w+):", texts(app))
-        assert {"nearest_plane.py": "L6", "gptq_is_babai.py": "L4"}[file] in dict(verdicts)
+        assert LESSONS[file] in dict(verdicts)
         clipped = problem.babai.clipped
-        assert all(icon == "check" or (law == "L6" and clipped) for law, icon in verdicts)
+        assert all(icon == "check" or (law in BOUNDS and clipped) for law, icon in verdicts)
 
 
-@pytest.mark.parametrize("file", LESSONS)
+@pytest.mark.parametrize("file", SHOWING_BABAIS_STEPS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_orders_change_the_figure_and_the_table(file, order) -> None:
     problem = replace(PRESETS["three_orders"].problem, order=order)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from browser import AppPage, chromium, eventually, require_chromium, serve
+from real_layers_app import open_page, press, shown_text, value_in_link, wait
 from streamlit.testing.v1 import AppTest
 
 from app import cached, machine
@@ -31,48 +32,9 @@ QUICK = LayerChoice(tokens=1024)
 QUICK_LINK = {"block": "0", "tokens": "1024"}
 
 
-@pytest.fixture
-def model_in_app(smollm2, monkeypatch) -> Iterator[None]:
-    """The app finds the model that these tests have loaded, and no work of earlier tests."""
-    monkeypatch.setattr("lattice_core.language_model.load.load_model", lambda: smollm2)
-    caches = (cached.language_model, cached.background_jobs, cached.latest_hessians)
-    for cache in (*caches, cached.order_comparison):
-        cache.clear()
-    yield
-    cached.background_jobs().close()
-    for cache in caches:
-        cache.clear()
-
-
-def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file("../app/main.py", default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("../pages/real_layers.py").run()
-    assert not app.exception
-    return app
-
-
-def wait(app: AppTest) -> AppTest:
-    """What the poll in the browser does."""
-    eventually(lambda: not cached.background_jobs().get(key(app)).active, seconds=60)
-    app.run()
-    assert not app.exception
-    return app
-
-
 def key(app: AppTest) -> tuple:
     choice = app.session_state.layer_choice
     return work.block_key(choice.block, calibration(choice))
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(text.value for text in (*app.subheader, *app.markdown, *app.caption))
-
-
-def value_in_link(app: AppTest, name: str) -> str:
-    value = app.query_params[name]
-    return value if isinstance(value, str) else value[0]
 
 
 # The link
@@ -95,6 +57,15 @@ def test_what_makes_no_sense_in_a_link_is_ignored_with_a_notice(name, text) -> N
     assert link.choice == LayerChoice(damping=0.1)
     assert link.notices[0].startswith(f"{name}={text[:39]}")
     assert len(link.notices[0]) < 200
+
+
+@pytest.mark.parametrize("name", ["text", "against"])
+def test_link_to_a_file_asks_for_it_again(name) -> None:
+    link = from_query({name: "file"})
+    assert link.choice == LayerChoice()
+    assert link.notices == (
+        f"{name}=file was ignored: a link carries no file. Choose it here again.",
+    )
 
 
 # Without the model
@@ -143,9 +114,9 @@ def test_names_and_shapes_are_the_models(smollm2) -> None:
 @pytest.mark.usefixtures("model_in_app")
 def test_opening_computes_the_linked_layer_with_progress_then_shows_it() -> None:
     app = open_page(linear="v_proj", bits="2", group="128", **QUICK_LINK)
-    assert "Cancel" in [button.label for button in app.button] or "All numbers" in texts(app)
+    assert "Cancel" in [button.label for button in app.button] or "All numbers" in shown_text(app)
     wait(app)
-    shown = texts(app)
+    shown = shown_text(app)
     for said in ("v_proj: 192 × 576", "min-pivot", "has the smallest loss", "~~", "★"):
         assert said in shown
     for law, verdict in (("L6", "holds"), ("L9", "does not apply"), ("L10", "holds")):
@@ -155,9 +126,13 @@ def test_opening_computes_the_linked_layer_with_progress_then_shows_it() -> None
     assert "measured" in shown
     assert "fails" not in shown
     assert "rounded to 4 bits in groups of 32" in shown
-    profile, losses = (chart.proto.spec for chart in app.get("plotly_chart"))
+    profile, losses, kept, clipped = (chart.proto.spec for chart in app.get("plotly_chart"))
     assert len(json.loads(profile)["data"]) == len(ORDERS) + 1
     assert "loss, codes clipped" in losses
+    assert [trace["name"] for trace in json.loads(kept)["data"]][0] == "no code clipped"
+    assert "bound void" not in kept
+    assert "bound void" in clipped
+    assert "is **void** (law L9)" in shown
 
 
 @pytest.mark.model
@@ -168,10 +143,75 @@ def test_another_grid_is_compared_without_running_the_text_again() -> None:
     app.selectbox(key="layer_bits").set_value(4)
     app.selectbox(key="layer_linear").set_value("k_proj").run()
     assert not app.exception
-    assert "k_proj: 192 × 576" in texts(app)
+    assert "k_proj: 192 × 576" in shown_text(app)
     assert value_in_link(app, "bits") == "4"
     assert value_in_link(app, "linear") == "k_proj"
     assert cached.background_jobs().get(key(app)) is job
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_rows_are_shown_in_the_order_chosen_and_the_table_stays() -> None:
+    app = wait(open_page(group="row", **QUICK_LINK))
+    assert "**Every code kept**, min-pivot" in shown_text(app)
+    drawn = [chart.proto.spec for chart in app.get("plotly_chart")]
+    app.selectbox(key="layer_order").set_value("front_to_back").run()
+    assert not app.exception
+    assert "**Every code kept**, front to back" in shown_text(app)
+    again = [chart.proto.spec for chart in app.get("plotly_chart")]
+    assert [a == b for a, b in zip(drawn, again, strict=True)] == [True, True, False, False]
+    assert value_in_link(app, "order") == "front_to_back"
+    assert app.selectbox(key="layer_group").value == "none"  # and not an empty box
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_numbers_are_those_of_the_text_and_the_windows_chosen(smollm2) -> None:
+    from lattice_core.language_model import collect_hessians, draw_windows, embedded_text
+
+    app = wait(open_page(text="evaluation", seed="3", linear="k_proj", **QUICK_LINK))
+    text = embedded_text("evaluation")
+    layer = layer_name(0, "k_proj")
+    tokens = draw_windows(smollm2, text, 1024, seed=3)
+    wanted = collect_hessians(smollm2, tokens, layers=[layer])[layer]
+    job = work.block_job(0, work.Calibration(text, 1024, 3))
+    assert job.result.hessians["k_proj"].equal(wanted)
+    said = shown_text(app)
+    assert "1,024 tokens, in windows drawn with seed 3, of Python" in said
+    assert text.sha256[:12] in said
+    assert (value_in_link(app, "text"), value_in_link(app, "seed")) == ("evaluation", "3")
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_visitors_file_is_calibrated_on_and_a_bad_one_loses_nothing() -> None:
+    app = wait(open_page(linear="k_proj", **QUICK_LINK))
+    app.selectbox(key="layer_text").set_value("file").run()
+    assert "Choose a text file" in app.info[0].value
+    assert app.selectbox(key="layer_bits").value == 3
+    content = " ".join(map(str, range(1000))).encode()
+    app.file_uploader(key="own_text_upload").set_value(("my_*.txt", content, "text/plain")).run()
+    wait(press(app, "Compute"))
+    assert r"the first 1,024 tokens of my\_\*\.txt".replace(r"\.", ".") in shown_text(app)
+
+    for bad, told in ((b"", "is empty"), (b"voil\xe0 ", "is not UTF-8 text")):
+        app.file_uploader(key="own_text_upload").set_value(("b.txt", bad, "text/plain")).run()
+        assert told in app.error[0].value
+        assert "The file in use is still my" in shown_text(app)
+        assert "All numbers" in shown_text(app)
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("model_in_app")
+def test_too_short_a_file_is_told_with_what_was_found_and_wanted() -> None:
+    app = wait(open_page(**QUICK_LINK))
+    app.selectbox(key="layer_text").set_value("file").run()
+    short = ("short.txt", b"one two three", "text/plain")
+    app.file_uploader(key="own_text_upload").set_value(short).run()
+    wait(press(app, "Compute"))
+    assert "short.txt has 3 tokens; 1,024 were wanted. Ask for fewer" in app.error[0].value
+    app.selectbox(key="layer_text").set_value("calibration").run()
+    assert "All numbers" in shown_text(app)
 
 
 @pytest.mark.model
@@ -180,9 +220,8 @@ def test_another_block_waits_for_a_press_of_the_button() -> None:
     app = wait(open_page(**QUICK_LINK))
     app.selectbox(key="layer_block").set_value(1).run()
     assert cached.background_jobs().get(key(app)) is None
-    next(button for button in app.button if button.label == "Compute").click().run()
-    wait(app)
-    assert "model.layers.1." in texts(app)
+    wait(press(app, "Compute"))
+    assert "model.layers.1." in shown_text(app)
 
 
 @pytest.mark.model
@@ -193,7 +232,7 @@ def test_the_choice_is_kept_while_the_visitor_reads_a_lesson() -> None:
     assert not app.exception
     assert not app.warning
     app.switch_page("../pages/real_layers.py").run()
-    assert "k_proj" in texts(app)
+    assert "k_proj" in shown_text(app)
 
 
 @pytest.mark.model
@@ -214,7 +253,7 @@ def test_singular_hessian_is_explained_and_the_page_goes_on() -> None:
     assert "Use damping=" in app.error[0].value
     app.selectbox(key="layer_damping").set_value(0.01).run()
     assert not app.error
-    assert "down_proj: 576 × 1536" in texts(app)
+    assert "down_proj: 576 × 1536" in shown_text(app)
 
 
 @pytest.mark.model
@@ -224,9 +263,8 @@ def test_failed_work_is_told_and_tried_again(monkeypatch) -> None:
         broken.setattr("lattice_core.language_model.load.load_model", lambda: 1 / 0)
         app = wait(open_page(**QUICK_LINK))
         assert "ZeroDivisionError" in app.error[0].value
-    next(button for button in app.button if button.label == "Try again").click().run()
-    wait(app)
-    assert "All numbers" in texts(app)
+    wait(press(app, "Try again"))
+    assert "All numbers" in shown_text(app)
 
 
 @pytest.mark.model
@@ -337,7 +375,7 @@ def test_visitor_cancels_computes_chooses_and_reloads_on_a_phone_in_the_dark(add
         # Nothing sticks out sideways but the table, which scrolls in its own frame.
         assert app.page.evaluate("document.documentElement.scrollWidth") <= 390
         charts = app.page.locator(".js-plotly-plot")
-        eventually(lambda: charts.count() == 2)
+        eventually(lambda: charts.count() == 4)
         assert all(box["x"] + box["width"] <= 390 for box in map(_box, charts.all()))
         context.close()
 

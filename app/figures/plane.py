@@ -9,7 +9,7 @@ from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET, translucent
 from app.figures.stepped import Trace, scatter, stepped_figure
-from app.figures.window import Window, window_around
+from app.figures.window import View, Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
 
@@ -44,11 +44,11 @@ SURROUNDINGS = {
 }
 
 
-def axes(window: Window, domain: tuple[float, float] = (0, 1)) -> dict:
+def axes(view: View, domain: tuple[float, float] = (0, 1)) -> dict:
     """Equal units on both axes; no numbers on them, for the lattice is the scale."""
     plain = dict.fromkeys(("showgrid", "zeroline", "showticklabels", "automargin"), False)
     plain["fixedrange"] = True
-    low, high = window.center - window.half, window.center + window.half
+    low, high = view.center - view.half, view.center + view.half
     return {
         "xaxis": {**plain, "range": [low[0], high[0]], "domain": list(domain)},
         "yaxis": {

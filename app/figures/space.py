@@ -10,7 +10,7 @@ from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
 from app.figures.plane import NBSP, SURROUNDINGS
 from app.figures.stepped import Trace, mesh, scatter_3d, stepped_figure
-from app.figures.window import Window, window_around
+from app.figures.window import View, Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
 
@@ -33,10 +33,10 @@ def space_figure(problem: Problem) -> go.Figure:
     )
 
 
-def scene(window: Window) -> dict:
-    """A cube around the target without axes: the lattice is the scale."""
+def scene(view: View) -> dict:
+    """A cube without axes: what is drawn is the scale."""
     hidden = {"visible": False, "showspikes": False}
-    ranges = zip(window.center - window.half, window.center + window.half, strict=True)
+    ranges = zip(view.center - view.half, view.center + view.half, strict=True)
     low_high = [{**hidden, "range": [a, b]} for a, b in ranges]
     return {
         **dict(zip(("xaxis", "yaxis", "zaxis"), low_high, strict=True)),

@@ -41,6 +41,15 @@ LEGEND = frozenset(
         "weight now",
         "code",
         "pushed to the others",
+        "squared error of a step",
+        "most it can be",
+        "void: a code is clipped",
+        "inputs",
+        "left over",
+        "shortest: taken",
+        "taken before",
+        "projected out",
+        "box of these edges",
     }
 )
 

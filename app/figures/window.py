@@ -11,16 +11,29 @@ MOST_REACH = {2: 14, 3: 4}
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
-    """A square or cube around the target.
+class View:
+    """The square or cube that a picture shows.
+
+    Attributes
+    ----------
+    center : (c,) array
+    half : float
+        Half the edge, in units of ‖X w‖.
+    """
+
+    center: FloatArray
+    half: float
+
+
+@dataclass(frozen=True, eq=False)
+class Window(View):
+    """A square or cube around the target, and what to draw in it.
 
     Attributes
     ----------
     center : (c,) array
         Of a raster of two thirds of `half`: it changes only when the target has left the middle
         third of the window.
-    half : float
-        Half the edge, in units of ‖X w‖.
     codes : (m, c) int array
         Lattice points to draw: twice as wide as the window, so that dragging finds them there.
     points : (m, c) array
@@ -28,8 +41,6 @@ class Window:
         Whether the grid has these codes.
     """
 
-    center: FloatArray
-    half: float
     codes: IntArray
     points: FloatArray
     admissible: np.ndarray

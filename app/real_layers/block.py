@@ -1,9 +1,13 @@
 """Waiting for a block: its Hessians are gathered in the background, with progress and cancel."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
+from app.background_job import Job
 from app.real_layers import work
 from app.real_layers.choice import LayerChoice
+from app.shared_problem import plain
 
 POLL_SECONDS = 0.5
 
@@ -13,54 +17,100 @@ def with_block(choice: LayerChoice, calibration: work.Calibration) -> work.Block
 
     What the page opens with is gathered unasked; anything else waits for a press of the button.
     """
-    job = work.block_job(choice.block, calibration)
-    if job is None and "real_layers_opened" not in st.session_state:
-        job = work.start_block(choice.block, calibration)
-    st.session_state.real_layers_opened = True
-    if job is None:
-        _offer(choice, calibration, "Compute", "The inputs of this block are not gathered yet.")
-    elif job.active:
-        _wait(choice, calibration)
-    elif job.state == "cancelled":
-        _offer(choice, calibration, "Compute", "This was cancelled. Nothing else is lost.")
-    elif job.state == "failed":
-        st.error(job.error, icon=":material/error:")
-        why = "Other blocks that were computed are still there."
-        _offer(choice, calibration, "Try again", why)
-    return job.result if job is not None and job.state == "done" else None
+    if choice == st.session_state.opened_with and not work.block_job(choice.block, calibration):
+        work.start_block(choice.block, calibration)
+    data = with_blocks(choice, {"": calibration})
+    return None if data is None else data[""]
 
 
-def _offer(choice: LayerChoice, calibration: work.Calibration, label: str, why: str) -> None:
+def with_blocks(
+    choice: LayerChoice, calibrations: Mapping[str, work.Calibration]
+) -> dict[str, work.BlockData] | None:
+    """The block's data for each calibration, by name; ``None`` unless all are there."""
+    jobs = {name: work.block_job(choice.block, each) for name, each in calibrations.items()}
+    if any(job is not None and job.active for job in jobs.values()):
+        _wait(choice, calibrations)
+        return None
+    data = {name: job.result for name, job in jobs.items() if job and job.state == "done"}
+    if len(data) == len(jobs):
+        return data
+    for name, job in jobs.items():
+        if job and job.state == "failed":
+            text = f"{name}: {job.error}" if name else job.error
+            st.error(plain(text), icon=":material/error:")
+    _offer(choice, {name: each for name, each in calibrations.items() if name not in data}, jobs)
+    return None
+
+
+def _offer(
+    choice: LayerChoice,
+    missing: Mapping[str, work.Calibration],
+    jobs: Mapping[str, Job | None],
+) -> None:
+    states = {job.state for job in jobs.values() if job}
+    if "failed" in states:
+        why = "Everything that was computed before is still there."
+    elif "cancelled" in states:
+        why = "This was cancelled. Nothing else is lost."
+    else:
+        why = "The inputs of this block are not gathered yet."
+    of = f"each of {_names(missing)}" if len(missing) > 1 else next(iter(missing)) or "text"
     st.markdown(
-        f"{why} {choice.tokens:,} tokens of text must run through the model, "
+        f"{why} {choice.tokens:,} tokens of {of} must run through the model, "
         f"{'into' if choice.block == 0 else 'up to'} block {choice.block}. "
-        "That takes a second or two for the first blocks and up to a minute for the last. "
-        "It is done once for everybody."
+        "That takes a second or two for the first blocks and up to a minute for the last"
+        f"{', for each of them' if len(missing) > 1 else ''}. It is done once for everybody."
     )
     st.button(
-        label,
+        "Try again" if "failed" in states else "Compute",
         type="primary",
         icon=":material/play_arrow:",
-        on_click=work.start_block,
-        args=(choice.block, calibration),
+        on_click=_start,
+        args=(choice.block, missing),
     )
+
+
+def _start(block: int, calibrations: Mapping[str, work.Calibration]) -> None:
+    for calibration in calibrations.values():
+        work.start_block(block, calibration)
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _wait(choice: LayerChoice, calibration: work.Calibration) -> None:
-    job = work.block_job(choice.block, calibration)
-    if job is None or not job.active:
+def _wait(choice: LayerChoice, calibrations: Mapping[str, work.Calibration]) -> None:
+    jobs = {name: work.block_job(choice.block, each) for name, each in calibrations.items()}
+    active = {name: job for name, job in jobs.items() if job and job.active}
+    if not active:
         st.rerun()
+    name, job = next(
+        ((name, job) for name, job in active.items() if job.state == "running"),
+        next(iter(active.items())),
+    )
     seen = job.progress
-    text = seen.message
+    text = f"{name}: {seen.message}" if name else seen.message
     if seen.total:
         text += f" {seen.done:,} of {seen.total:,} tokens."
     if seen.seconds_left is not None:
         text += f" About {seen.seconds_left:.0f} s left."
+    if len(active) > 1:
+        text += f" Then {len(active) - 1} more."
+    finished = len(jobs) - len(active) + (seen.done / seen.total if seen.total else 0.0)
     with st.container(border=True, key="job"):
-        st.progress(seen.done / seen.total if seen.total else 0.0, text=text)
-        st.button("Cancel", icon=":material/close:", on_click=job.cancel)
+        st.progress(finished / len(jobs), text=text)
+        st.button(
+            "Cancel", icon=":material/close:", on_click=_cancel, args=(list(active.values()),)
+        )
         st.caption(
             "You may go to another page meanwhile. Everyone who asks for this block waits for the "
             "same work, and Cancel stops it for all."
         )
+
+
+def _cancel(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.cancel()
+
+
+def _names(named: Mapping[str, object]) -> str:
+    """``A``, ``A and B``, ``A, B and C``."""
+    *first, last = named
+    return f"{', '.join(first)} and {last}" if first else last

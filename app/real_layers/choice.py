@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+from app.order_names import ORDER_NAMES
+
 BLOCKS = 30  # of SmolLM2-135M; the names below are its linear layers, in forward order
 SHAPES = {
     "q_proj": (576, 576),
@@ -14,6 +16,9 @@ SHAPES = {
     "down_proj": (576, 1536),
 }
 VIEWS = ("one", "all", "texts")
+TEXTS = ("calibration", "evaluation", "file")
+DRAWS = 4  # of one text, to see what the choice of windows does
+ON_SHOW = ("view", "order", "against")  # what is looked at; the others say how it is computed
 OPTIONS: dict[str, tuple[object, ...]] = {
     "view": VIEWS,
     "block": tuple(range(BLOCKS)),
@@ -22,9 +27,11 @@ OPTIONS: dict[str, tuple[object, ...]] = {
     "group": (32, 64, 128, None),
     "scales": ("mse", "absmax"),
     "damping": (0.0, 0.001, 0.01, 0.1, 1.0),
-    "text": ("calibration", "evaluation", "file"),
+    "text": TEXTS,
     "tokens": (1024, 4096, 16384),
     "seed": (None, *range(1, 10)),
+    "order": ("best", *ORDER_NAMES),
+    "against": (*TEXTS, "windows"),
 }
 
 
@@ -49,6 +56,10 @@ class LayerChoice:
         Of the text.
     seed : int or None
         Windows of the text are drawn with it; ``None`` is the text from its start.
+    order : str
+        Whose rows are shown; ``"best"`` is the one with the least loss.
+    against : {"calibration", "evaluation", "file", "windows"}
+        The text that `text` is compared with; ``"windows"`` is other windows of the same.
     """
 
     view: str = "one"
@@ -61,11 +72,36 @@ class LayerChoice:
     text: str = "calibration"
     tokens: int = 4096
     seed: int | None = None
+    order: str = "best"
+    against: str = "evaluation"
 
     @property
     def layer(self) -> str:
         """The layer's name in the model."""
         return layer_name(self.block, self.linear)
+
+    @property
+    def compared_with(self) -> str:
+        """`against`, or a part of the documentation: a text is not compared with itself."""
+        return self.other_part if self.against == self.text else self.against
+
+    @property
+    def other_part(self) -> str:
+        """A part of the documentation that `text` is not."""
+        return "calibration" if self.text == "evaluation" else "evaluation"
+
+    @property
+    def compared(self) -> dict[str, tuple[str, int | None]]:
+        """The texts compared, by the name they have in tables: which text, and the seed."""
+        if self.compared_with != "windows":
+            return {"A": (self.text, self.seed), "B": (self.compared_with, self.seed)}
+        draws = {f"A{seed}": (self.text, seed) for seed in range(1, DRAWS + 1)}
+        return {**draws, "B": (self.other_part, None)}
+
+    @property
+    def setting(self) -> dict[str, object]:
+        """What the numbers of the layer depend on."""
+        return {name: value for name, value in asdict(self).items() if name not in ON_SHOW}
 
     def to_query(self) -> dict[str, str]:
         """Query parameters that restore the choice."""
@@ -95,8 +131,10 @@ def from_query(query: Mapping[str, str]) -> ChoiceLink:
             continue
         words = {_word(field.name, option): option for option in OPTIONS[field.name]}
         text = query[field.name]
-        if text == "file":
-            notices.append("text=file was ignored: a link carries no file. Choose it here again.")
+        if text == "file" and text in words:
+            notices.append(
+                f"{field.name}=file was ignored: a link carries no file. Choose it here again."
+            )
         elif text in words:
             chosen[field.name] = words[text]
         else:

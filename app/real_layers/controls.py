@@ -1,4 +1,7 @@
-"""Choosing a view, a layer, its grid and its text: widgets, session and address bar in step."""
+"""Choosing a view, a layer, its grid and its text: widgets, session and address bar in step.
+
+Each selectbox stands for a field of the choice. The view asks for those that it alone needs.
+"""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.address_bar import show_link
+from app.order_names import ORDER_NAMES
 from app.real_layers.choice import OPTIONS, SHAPES, LayerChoice, from_query
 from app.real_layers.work import Calibration
 from app.shared_problem import plain, shows
@@ -24,11 +28,14 @@ TITLES = {
     "text": "Calibration text",
     "tokens": "Its length",
     "seed": "Which part of it",
+    "order": "Order",
+    "against": "Compared with",
 }
 TEXT_TITLES = {
     "calibration": "Python documentation",
     "evaluation": "Python documentation, other part",
     "file": "A file of yours",
+    "windows": "Other windows of the same text",
 }
 HELP = {
     "block": "The model has 30 blocks, one after another, numbered from 0. "
@@ -46,6 +53,9 @@ HELP = {
     "tokens": "How much of the text is run through the model.",
     "seed": "From its start, or windows of 1,024 tokens drawn at random. "
     "Another seed draws other windows.",
+    "order": "Who is quantized first. “The best” has the smallest loss with every code kept.",
+    "against": "The layer is calibrated on each, and each result is judged on all of them. "
+    "Other windows: the same text, drawn four times.",
 }
 # Two fit side by side on a phone.
 WIDTHS = {
@@ -55,29 +65,40 @@ WIDTHS = {
     "group": 130,
     "scales": 125,
     "damping": 125,
-    "text": 250,
-    "tokens": 150,
-    "seed": 150,
+    "text": 320,
+    "tokens": 160,
+    "seed": 165,
+    "order": 260,
+    "against": 320,
 }
+NONE = "none"  # stands for None, with which streamlit shows an empty selectbox
 OF_ONE_LAYER = ("block", "linear")
+OF_THE_GRID = ("bits", "group", "scales", "damping")
+OF_THE_TEXT = ("text", "tokens", "seed")
 
 
 def chosen_layer() -> LayerChoice:
     """The choice on show, with the widgets that change it; the link is read once a session."""
     if "layer_choice" not in st.session_state:
         link = from_query(st.query_params.to_dict())
-        st.session_state.layer_choice = link.choice
+        st.session_state.layer_choice = st.session_state.opened_with = link.choice
         for notice in link.notices:
             st.warning(
                 f"Part of the link made no sense. {plain(notice)}", icon=":material/link_off:"
             )
     if shows("controls"):
         _view()
-        view = st.session_state.layer_choice.view
-        names = [name for name in TITLES if not (view == "all" and name in OF_ONE_LAYER)]
+        shown = st.session_state.layer_choice
+        layer = () if shown.view == "all" else OF_ONE_LAYER
+        compared = ("against",) if shown.view == "texts" else ()
+        draws = compared and shown.compared_with == "windows"
         with st.container(horizontal=True, vertical_alignment="bottom", key="layer_controls"):
-            for name in names:
-                _select(name)
+            for name in (*layer, *OF_THE_GRID):
+                select(name)
+        with st.container(horizontal=True, vertical_alignment="bottom", key="text_controls"):
+            for name in (*OF_THE_TEXT, *compared):
+                if not (name == "seed" and draws):  # several are drawn
+                    select(name)
     choice: LayerChoice = st.session_state.layer_choice
     query = choice.to_query()
     if st.session_state.hidden:
@@ -88,16 +109,20 @@ def chosen_layer() -> LayerChoice:
 
 def calibration(choice: LayerChoice) -> Calibration | None:
     """The calibration that the choice stands for; ``None`` while a file is asked for."""
-    if choice.text != "file":
-        from lattice_core.language_model import embedded_text
-
-        return Calibration(embedded_text(choice.text), choice.tokens, choice.seed)  # type: ignore[arg-type]
-    text = _own_text()
+    text = chosen_text(choice.text)
     return None if text is None else Calibration(text, choice.tokens, choice.seed)
 
 
+def chosen_text(name: str) -> "Text | None":
+    """A part of the documentation, or the visitor's file: asked for, and kept for this session."""
+    if name == "file":
+        return _own_text()
+    from lattice_core.language_model import embedded_text
+
+    return embedded_text(name)  # type: ignore[arg-type]
+
+
 def _own_text() -> "Text | None":
-    """The visitor's file: asked for, and kept for this session."""
     from lattice_core.language_model import decode_text
 
     uploaded = st.file_uploader(
@@ -106,17 +131,18 @@ def _own_text() -> "Text | None":
         key="own_text_upload",
         help="It stays on the machine that serves this page, in memory, while you are here.",
     )
+    refused = False
     if uploaded is not None:
         try:
             st.session_state.own_text = decode_text(uploaded.getvalue(), uploaded.name)
         except ValueError as error:
             st.error(plain(str(error)), icon=":material/error:")
-            return None
+            refused = True
     text: Text | None = st.session_state.get("own_text")
     if text is None:
         st.info("Choose a text file to calibrate on.", icon=":material/upload_file:")
-    elif uploaded is None:
-        st.caption(f"The file in use is {plain(text.source)}.")
+    elif uploaded is None or refused:
+        st.caption(f"The file in use is still {plain(text.source)}.")
     return text
 
 
@@ -133,12 +159,18 @@ def _view() -> None:
     )
 
 
-def _select(name: str) -> None:
+def select(name: str) -> None:
+    """A selectbox for a field of the choice."""
     key = f"layer_{name}"
-    st.session_state[key] = getattr(st.session_state.layer_choice, name)
+    choice: LayerChoice = st.session_state.layer_choice
+    options, value = OPTIONS[name], getattr(choice, name)
+    if name == "against":
+        options = tuple(option for option in options if option != choice.text)
+        value = choice.compared_with
+    st.session_state[key] = NONE if value is None else value
     st.selectbox(
         TITLES[name],
-        options=OPTIONS[name],
+        options=[NONE if option is None else option for option in options],
         key=key,
         format_func=lambda option: _title(name, option),
         help=HELP[name],
@@ -148,25 +180,32 @@ def _select(name: str) -> None:
     )
 
 
+def change(**fields: object) -> None:
+    """Change fields of the choice on show."""
+    st.session_state.layer_choice = replace(st.session_state.layer_choice, **fields)
+
+
 def _change(name: str) -> None:
     value = st.session_state[f"layer_{name}"]
     if name == "view" and value is None:  # pressed again: it stays
         return
-    st.session_state.layer_choice = replace(st.session_state.layer_choice, **{name: value})
+    change(**{name: None if value == NONE else value})
 
 
 def _title(name: str, option: object) -> str:
     if name == "linear":
         rows, columns = SHAPES[str(option)]
         return f"{option} ({rows} × {columns})"
-    if name == "text":
+    if name in ("text", "against"):
         return TEXT_TITLES[str(option)]
+    if name == "order":
+        return "The best" if option == "best" else ORDER_NAMES[str(option)].title
     if name == "tokens":
         return f"{option:,} tokens"
     if name == "seed":
-        return "from its start" if option is None else f"drawn, seed {option}"
+        return "from its start" if option == NONE else f"drawn, seed {option}"
     if name == "bits":
         return f"{option} bits"
     if name == "group":
-        return "whole row" if option is None else str(option)
+        return "whole row" if option == NONE else str(option)
     return f"{option:g}" if isinstance(option, float) else str(option)

@@ -1,6 +1,6 @@
 """The view of one layer: its four orders, computed when it is chosen."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -14,11 +14,12 @@ from app.real_layers.choice import LayerChoice
 from app.real_layers.order_downloads import order_downloads
 from app.real_layers.order_quiz import one_bit
 from app.real_layers.order_table import comparison_table, conclusions, explanations
+from app.real_layers.rows import rows_of
 from app.shared_problem import plain, shows
 from app.snippets import compare_orders_snippet
 
 if TYPE_CHECKING:
-    from lattice_core.layers.order_comparison import OrderComparison
+    from lattice_core.layers.order_results import OrderComparison
 
 
 def one_layer(choice: LayerChoice, calibration: work.Calibration) -> None:
@@ -37,6 +38,7 @@ def _compare(choice: LayerChoice, data: work.BlockData) -> None:
     st.subheader(f"{choice.layer}: {compared.rows} × {compared.columns}", anchor="result")
     st.markdown("\n".join(f"- {sentence}" for sentence in conclusions(compared)))
     _figures(compared)
+    rows_of(choice, data, compared)
     if shows("numbers"):
         st.subheader("All numbers", anchor="numbers")
         with st.container(key="orders_table"):
@@ -49,7 +51,7 @@ def _compare(choice: LayerChoice, data: work.BlockData) -> None:
             compared,
             other_bits,
             lambda: work.comparison(replace(choice, bits=other_bits), data),
-            key="_".join(map(str, asdict(choice).values())),
+            key="_".join(map(str, choice.setting.values())),
         )
     if shows("laws"):
         _laws(compared)
@@ -103,13 +105,15 @@ def _figures(compared: "OrderComparison") -> None:
         )
 
 
-def provenance(calibration: work.Calibration) -> None:
-    """Say which model and which text the numbers are from."""
+def provenance(*calibrations: work.Calibration) -> None:
+    """Say which model and which texts the numbers are from."""
+    texts = plain(str(calibrations[0])) if len(calibrations) == 1 else "those named above"
+    hashes = dict.fromkeys(each.text.sha256[:12] for each in calibrations)
     st.caption(
         "Model: SmolLM2-135M-Instruct. Its weights come from a packaged GGUF file. They were once "
         "rounded to 4 bits in groups of 32, and are unpacked here; these unpacked weights are the "
-        f"reference. Text: {plain(str(calibration))}, in windows of {work.WINDOW:,} (SHA-256 of "
-        f"the text {calibration.text.sha256[:12]}…)."
+        f"reference. Text: {texts}. It runs in windows of {work.WINDOW:,} tokens. "
+        f"SHA-256: {', '.join(f'{digits}…' for digits in hashes)}"
     )
 
 

@@ -1,6 +1,5 @@
 """What a visitor can take away from a comparison of orders: two tables."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +9,7 @@ from app.real_layers.choice import LayerChoice
 from app.real_layers.work import BlockData
 
 if TYPE_CHECKING:
-    from lattice_core.layers.order_comparison import OrderComparison
+    from lattice_core.layers.order_results import OrderComparison
 
 
 def order_downloads(choice: LayerChoice, data: BlockData, comparison: "OrderComparison") -> None:
@@ -25,7 +24,7 @@ def order_downloads(choice: LayerChoice, data: BlockData, comparison: "OrderComp
 
 def comparison_csv(choice: LayerChoice, data: BlockData, comparison: "OrderComparison") -> str:
     """One row for each order and treatment of overflow, with all that is needed to repeat it."""
-    setting = asdict(choice) | {
+    setting = choice.setting | {
         "group": "row" if choice.group is None else choice.group,
         "text": data.calibration.text.source,
         "text_sha256": data.calibration.text.sha256,

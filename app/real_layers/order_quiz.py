@@ -8,7 +8,7 @@ from app.order_names import ORDER_NAMES
 from app.quiz import is_chosen, predict
 
 if TYPE_CHECKING:
-    from lattice_core.layers.order_comparison import OrderComparison, OrderResult
+    from lattice_core.layers.order_results import OrderComparison, OrderResult
 
 OPTIONS = {
     0.5: "It falls to about a half",

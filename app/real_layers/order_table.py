@@ -9,7 +9,7 @@ from app.figures.numbers import short
 from app.order_names import ORDER_NAMES
 
 if TYPE_CHECKING:
-    from lattice_core.layers.order_comparison import OrderComparison, OrderResult
+    from lattice_core.layers.order_results import OrderComparison, OrderResult
 
 NBSP = "\u00a0"
 COLUMNS = {

@@ -3,7 +3,7 @@
 Nothing here calls streamlit's elements: it runs in threads of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lattice_core.language_model import LoadedModel, Text
-    from lattice_core.layers.order_comparison import OrderComparison
+    from lattice_core.layers.calibration_transfer import CalibrationTransfer
+    from lattice_core.layers.order_results import OrderComparison
+    from lattice_core.recorded_row_shares import LayerRowShares
 
 WINDOW = 1024  # tokens that see one another
 
@@ -141,7 +143,7 @@ def gather(
     job.report("Loading the language model, once (about 15 s).")
     loaded = cached.language_model()
 
-    from lattice_core.language_model import CalibrationCancelled, collect_hessians
+    from lattice_core.language_model import Cancelled, collect_hessians
 
     running = f"Running the text {into}."
     job.report(running, 0, calibration.tokens)
@@ -154,7 +156,7 @@ def gather(
             progress=lambda done, total: job.report(running, done, total),
             cancel=lambda: job.cancelled,
         )
-    except CalibrationCancelled:
+    except Cancelled:
         return None
 
 
@@ -168,4 +170,34 @@ def comparison(choice: LayerChoice, data: BlockData) -> "OrderComparison":
         choice.damping,
         data.weights[choice.linear],
         data.hessians[choice.linear],
+    )
+
+
+def row_shares(choice: LayerChoice, data: BlockData, order: str) -> "LayerRowShares":
+    """Loss over bound of each row of the chosen layer, in one order; less than a second."""
+    return cached.row_shares(
+        (choice.layer, *data.calibration.key),
+        choice.bits,
+        choice.group,
+        choice.scales,
+        choice.damping,
+        order,
+        data.weights[choice.linear],
+        data.hessians[choice.linear],
+    )
+
+
+def calibration_transfer(
+    choice: LayerChoice, data: Mapping[str, BlockData]
+) -> "CalibrationTransfer":
+    """The chosen layer calibrated on each text, by name; less than a second for each."""
+    keys = tuple((name, *each.calibration.key) for name, each in data.items())
+    return cached.calibration_transfer(
+        (choice.layer, *keys),
+        choice.bits,
+        choice.group,
+        choice.scales,
+        choice.damping,
+        next(iter(data.values())).weights[choice.linear],
+        {name: each.hessians[choice.linear] for name, each in data.items()},
     )

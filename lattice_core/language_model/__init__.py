@@ -3,7 +3,9 @@
 Map
 ---
 `model_file` where the packaged model lies (no torch) · `load` · `text` what to run through it ·
-`calibrate` the Hessians of its layers · `slices` the numbers that the lessons ship.
+`calibrate` the Hessians of its layers · `quantize` all of them in one pass, `quantization_report` in
+numbers · `order_survey` compares the orders on all of them, `survey_record` keeps what it finds ·
+`slices` and `row_shares` the numbers that the lessons ship.
 
 The names below are imported when first asked for, so that `model_file` works without torch.
 """
@@ -13,11 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lattice_core.language_model.calibrate import (
-        CalibrationCancelled,
+        Cancelled,
         collect_hessians,
         linear_layers,
     )
     from lattice_core.language_model.load import LoadedModel, load_model
+    from lattice_core.language_model.order_survey import survey_orders, survey_reductions
+    from lattice_core.language_model.quantization_report import LayerReport, ModelReport
+    from lattice_core.language_model.quantize import quantize_layers, quantize_model
+    from lattice_core.language_model.survey_record import (
+        InputReduction,
+        OrderSurvey,
+        recorded_survey,
+    )
     from lattice_core.language_model.text import (
         Text,
         decode_text,
@@ -28,8 +38,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "CalibrationCancelled",
+    "Cancelled",
+    "InputReduction",
+    "LayerReport",
     "LoadedModel",
+    "ModelReport",
+    "OrderSurvey",
     "Text",
     "collect_hessians",
     "decode_text",
@@ -37,13 +51,22 @@ __all__ = [
     "embedded_text",
     "linear_layers",
     "load_model",
+    "quantize_layers",
+    "quantize_model",
     "read_text",
+    "recorded_survey",
+    "survey_orders",
+    "survey_reductions",
     "tokenize",
 ]
 
 _HOMES = {
-    "calibrate": ("CalibrationCancelled", "collect_hessians", "linear_layers"),
+    "calibrate": ("Cancelled", "collect_hessians", "linear_layers"),
     "load": ("LoadedModel", "load_model"),
+    "order_survey": ("survey_orders", "survey_reductions"),
+    "quantization_report": ("LayerReport", "ModelReport"),
+    "quantize": ("quantize_layers", "quantize_model"),
+    "survey_record": ("InputReduction", "OrderSurvey", "recorded_survey"),
     "text": ("Text", "decode_text", "draw_windows", "embedded_text", "read_text", "tokenize"),
 }
 

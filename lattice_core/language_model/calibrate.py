@@ -1,6 +1,6 @@
 """Calibration: the Hessians of a model's linear layers, from text run through the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class CalibrationCancelled(Exception):
-    """Raised by `collect_hessians` when its `cancel` says so; nothing is returned."""
+class Cancelled(Exception):
+    """Raised by work on a model when its `cancel` says so; nothing is returned, nothing changed."""
 
 
 class _EnoughSeen(Exception):
@@ -33,6 +33,26 @@ def linear_layers(model: "PreTrainedModel") -> dict[str, nn.Linear]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and module is not head
     }
+
+
+def named_layers(model: "PreTrainedModel", names: Iterable[str]) -> dict[str, nn.Linear]:
+    """Some of a model's `linear_layers`, in the order of the names.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not in the model, or none is named.
+    """
+    known, wanted = linear_layers(model), list(names)
+    if not known:
+        raise ValueError(f"{type(model).__name__} has no layers of torch.nn.Linear in its blocks.")
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise ValueError(
+            f"layers is {wanted}; names such as {next(iter(known))!r} were wanted"
+            + (f" ({unknown[0]!r} is not in the model)." if unknown else ".")
+        )
+    return {name: known[name] for name in wanted}
 
 
 def collect_hessians(
@@ -70,31 +90,25 @@ def collect_hessians(
 
     Raises
     ------
-    CalibrationCancelled
+    Cancelled
         If `cancel` returned true.
     ValueError
         For an unknown layer, tokens that are not a vector, a window that does not fit the model, or
         inputs that are NaN or infinite (the message names the layer).
     """
-    known = linear_layers(loaded.model)
-    unknown = [name for name in layers if name not in known]
-    if unknown or not layers:
-        raise ValueError(
-            f"layers is {list(layers)}; names such as {next(iter(known))!r} were wanted"
-            + (f" ({unknown[0]!r} is not in the model)." if unknown else ".")
-        )
+    wanted = named_layers(loaded.model, layers)
     if tokens.ndim != 1 or not len(tokens):
         raise ValueError(f"tokens has shape {tuple(tokens.shape)}; one vector of ids was wanted.")
     longest = getattr(loaded.model.config, "max_position_embeddings", None)
     if window < 1 or (longest and window > longest):
         raise ValueError(f"window is {window}; 1 … {longest or 'any'} tokens were wanted.")
 
-    watch = _InputWatch({name: known[name] for name in layers})
+    watch = _InputWatch(wanted)
     device = next(loaded.model.parameters()).device
     done = 0
     for piece in tokens.split(window):
         if cancel is not None and cancel():
-            raise CalibrationCancelled(f"stopped after {done:,} of {len(tokens):,} tokens")
+            raise Cancelled(f"stopped after {done:,} of {len(tokens):,} tokens")
         watch.run(loaded.model, piece.to(device)[None])
         done += len(piece)
         if progress is not None:

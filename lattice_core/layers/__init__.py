@@ -6,21 +6,24 @@ Map
 ---
 `hessian` gathers ``XᵀX`` · `scales` grid spacings by row and group · `solver` the blocked nearest
 plane · `quantize_layer` the entry · `layer_problem` what a method starts from · `methods` one file
-each · `quantized_layer` the result and its losses.
+each · `quantized_layer` the result and its losses · `reduction` LLL on a layer's lattice.
 """
 
 from lattice_core.layers.hessian import HessianAccumulator, damp
 from lattice_core.layers.quantize_layer import quantize_layer
 from lattice_core.layers.quantized_layer import QuantizedLayer
+from lattice_core.layers.reduction import LayerReduction, reduced_pivot_sum
 from lattice_core.layers.scales import expand_scales, weight_scales
 from lattice_core.layers.solver import nearest_plane_codes
 
 __all__ = [
     "HessianAccumulator",
+    "LayerReduction",
     "QuantizedLayer",
     "damp",
     "expand_scales",
     "nearest_plane_codes",
     "quantize_layer",
+    "reduced_pivot_sum",
     "weight_scales",
 ]

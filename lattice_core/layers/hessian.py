@@ -81,6 +81,12 @@ def require_finite_hessian(hessian: Tensor, *, name: str = "hessian") -> None:
         )
 
 
+def require_damping(damping: float) -> None:
+    """Raise a ``ValueError`` unless λ is a finite number ≥ 0."""
+    if not 0 <= damping < float("inf"):
+        raise ValueError(f"damping is {damping}; a finite number ≥ 0 was wanted (0.01 is usual).")
+
+
 def damp(hessian: Tensor, damping: float) -> Tensor:
     """The damped Hessian ``H + λ · mean(diag H) · I``.
 
@@ -91,8 +97,7 @@ def damp(hessian: Tensor, damping: float) -> Tensor:
     damping : float
         λ ≥ 0.
     """
-    if not 0 <= damping < float("inf"):
-        raise ValueError(f"damping is {damping}; a finite number ≥ 0 was wanted (0.01 is usual).")
+    require_damping(damping)
     damped_hessian = hessian.clone()
     damped_hessian.diagonal().add_(damping * hessian.diagonal().mean())
     return damped_hessian

@@ -1,19 +1,21 @@
 """Quantizing one layer: the entry to every method."""
 
+from typing import Any
+
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from lattice_core.integer_grid import IntegerGrid
-from lattice_core.layers.hessian import damp
 from lattice_core.layers.layer_problem import (
+    FactoredHessian,
     LayerProblem,
     Overflow,
+    Settings,
     checked_layer,
-    factorize_in_order,
+    factor_hessian,
 )
 from lattice_core.layers.methods import METHODS
 from lattice_core.layers.quantized_layer import QuantizedLayer
-from lattice_core.layers.scales import SCALE_RULES, ScaleRule, require_group_size
+from lattice_core.layers.scales import ScaleRule
 
 
 def quantize_layer(
@@ -27,6 +29,7 @@ def quantize_layer(
     *,
     overflow: Overflow = "clip",
     scale_rule: ScaleRule = "mse",
+    outlier_rate: float | None = None,
 ) -> QuantizedLayer:
     """Quantize a linear layer's weights with regard to its inputs.
 
@@ -38,7 +41,7 @@ def quantize_layer(
         Any floating dtype; not changed.
     hessian : (c, c) tensor
         **Raw** ``XᵀX`` of the layer's inputs, as `collect_hessians` gives it; damped here.
-    method : {"gptq", "rtn"}
+    method : {"gptq", "rtn", "ssqr"}
         A key of ``lattice_core.layers.methods.METHODS``.
     bits : int
         1 … 8.
@@ -51,9 +54,12 @@ def quantize_layer(
         λ ≥ 0: ``λ · mean(diag H)`` is added to the diagonal.
     overflow : {"clip", "keep"}
         Codes beyond the b-bit grid are clipped to it, or kept, so that the bound holds; then they
-        no longer fit b bits, and `bits_per_weight` counts the width they need.
+        no longer fit b bits, and `bits_per_weight` counts the width they need. Not for ssqr.
     scale_rule : {"absmax", "mse"}
-        As in `weight_scales`.
+        As in `weight_scales`; ssqr multiplies these scales by one factor.
+    outlier_rate : float, optional
+        For ssqr only: at most this fraction of the weights, 0 ≤ rate < 1, is kept aside in 16 bits.
+        ``None`` is 0.01.
 
     Returns
     -------
@@ -63,33 +69,52 @@ def quantize_layer(
     ------
     ValueError
         For an unknown method, order or option; bits or a group size out of range; shapes that do
-        not fit; NaN or infinity; or a damped Hessian that is not positive definite (the message
-        names the cause and the damping that would do).
+        not fit; NaN or infinity; a damped Hessian that is not positive definite (the message names
+        the cause and the damping that would do); or an outlier beyond float16.
 
     Notes
     -----
     An input that is dead (zero in every token) has its weights rounded to nearest.
     """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; one of {', '.join(METHODS)} was wanted.")
-    if overflow not in ("clip", "keep"):
-        raise ValueError(f"overflow is {overflow!r}; clip or keep was wanted.")
-    if scale_rule not in SCALE_RULES:
-        raise ValueError(
-            f"scale_rule is {scale_rule!r}; one of {', '.join(SCALE_RULES)} was wanted."
-        )
-    IntegerGrid(bits)
-    if group_size is not None:
-        require_group_size(group_size)
-    wide_weight, wide_hessian = checked_layer(weight, hessian)
-    problem = LayerProblem(
-        weight=wide_weight,
-        hessian=wide_hessian,
-        factor=factorize_in_order(order, damp(wide_hessian, damping)),
-        damping=damping,
+    settings = checked_settings(
+        method,
         bits=bits,
         group_size=group_size,
-        scale_rule=scale_rule,
         overflow=overflow,
+        scale_rule=scale_rule,
+        outlier_rate=outlier_rate,
     )
-    return METHODS[method](problem)
+    wide_weight, raw = checked_layer(weight, hessian)
+    factored = factor_hessian(raw, order=order, damping=damping)
+    return quantize_factored(wide_weight, factored, settings)
+
+
+def checked_settings(method: str, **options: Any) -> Settings:
+    """The settings of a method that there is.
+
+    Parameters
+    ----------
+    method : str
+    **options
+        The other attributes of `Settings`.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; one of {', '.join(METHODS)} was wanted.")
+    return Settings(method, **options)
+
+
+def quantize_factored(
+    weight: Tensor, hessian: FactoredHessian, settings: Settings
+) -> QuantizedLayer:
+    """Quantize a layer whose Hessian is factorized already: the part of the work that layers with
+    the same inputs do not share.
+
+    Parameters
+    ----------
+    weight : (r, c) float64 tensor
+        As `checked_layer` gives it, on the Hessian's device.
+    hessian : FactoredHessian
+    settings : Settings
+        As `checked_settings` gives them.
+    """
+    return METHODS[settings.method](LayerProblem(weight, hessian, settings))

@@ -23,13 +23,14 @@ class QuantizedLayer:
     scales : (r, c) float64 tensor
         One per weight; within a row and group all are equal. `group_scales` has each once.
     outliers : (r, c) sparse float64 tensor
-        Weights kept aside; the code at their position is 0. Empty for rtn and gptq.
+        Weights kept aside by ssqr; the code at their position is 0. Every entry counts as an outlier,
+        also one whose value is 0. Empty for rtn and gptq.
     order : (c,) int64 tensor
         ``order[0]`` was quantized first. Round-to-nearest gives the same codes in any order.
     method : str
         A key of ``lattice_core.layers.methods.METHODS``.
     bits_per_weight : float
-        Stored size over r·c: codes of fixed width, and 16 bits for each scale.
+        Stored size over r·c: codes of fixed width, 16 bits for each scale, 32 for each outlier.
     group_size : int or None
         Input columns that share a scale; ``None`` is one scale a row.
     pivots : (c,) float64 tensor
@@ -40,10 +41,13 @@ class QuantizedLayer:
         ``wᵀHw``, the undamped loss of leaving the row out.
     row_bounds : (r,) float64 tensor
         What each row's damped loss cannot exceed if none of its codes is clipped: ``¼ Σ D_j s_j²``
-        for the nearest plane (law L6), ``¼ Σ_ij |H_ij| s_i s_j`` for round-to-nearest.
+        for the nearest plane (law L6), ``¼ Σ_ij |H_ij| s_i s_j`` for round-to-nearest, and as `ssqr`
+        says for ssqr (law L19).
     row_clipped : (r,) float64 tensor
         Fraction of each row's codes that are clipped, ``|center − code| > ½``. Where it is not 0
-        the row's bound says nothing (law L9).
+        the row's bound says nothing (law L9). Always 0 for ssqr: what does not fit is kept aside.
+    scale_factor : float
+        What the scales of the rule were multiplied by; 1 but for ssqr.
     """
 
     codes: Tensor
@@ -59,6 +63,7 @@ class QuantizedLayer:
     row_energies: Tensor
     row_bounds: Tensor
     row_clipped: Tensor
+    scale_factor: float = 1.0
 
     @property
     def loss(self) -> float:
@@ -87,6 +92,11 @@ class QuantizedLayer:
         return self.row_clipped.mean().item()
 
     @property
+    def outlier_rate(self) -> float:
+        """Of all weights, those kept aside."""
+        return self.outliers.values().numel() / self.outliers.numel()
+
+    @property
     def group_scales(self) -> Tensor:
         """Each scale once, (r, groups); (r, 1) when there is one a row."""
         return self.scales[:, :: self.group_size or self.scales.shape[1]]
@@ -111,25 +121,27 @@ def measure(
     bits_per_weight: float,
     row_bounds: Tensor,
     row_clipped: Tensor,
+    scale_factor: float = 1.0,
 ) -> QuantizedLayer:
     """What a method chose, with its losses counted anew from the weights, not from the steps."""
-    error = dequantize(codes, scales, outliers) - problem.weight
-    undamped = torch.linalg.vecdot(error @ problem.hessian, error).clamp(min=0)
-    ridge = problem.damping * problem.hessian.diagonal().mean()
+    weight, hessian = problem.weight, problem.hessian
+    error = dequantize(codes, scales, outliers) - weight
+    undamped = torch.linalg.vecdot(error @ hessian.raw, error).clamp(min=0)
     return QuantizedLayer(
         codes=codes,
         scales=scales,
         outliers=outliers,
-        order=problem.factor.order,
+        order=hessian.factor.order,
         method=method,
         bits_per_weight=bits_per_weight,
-        group_size=problem.group_size,
-        pivots=problem.factor.pivots,
-        row_losses=undamped + ridge * torch.linalg.vecdot(error, error),
+        group_size=problem.settings.group_size,
+        pivots=hessian.factor.pivots,
+        row_losses=undamped + hessian.ridge * torch.linalg.vecdot(error, error),
         row_undamped_losses=undamped,
-        row_energies=torch.linalg.vecdot(problem.weight @ problem.hessian, problem.weight),
+        row_energies=torch.linalg.vecdot(weight @ hessian.raw, weight),
         row_bounds=row_bounds,
         row_clipped=row_clipped,
+        scale_factor=scale_factor,
     )
 
 
@@ -143,9 +155,9 @@ def grouped_bits_per_weight(problem: LayerProblem, codes: Tensor) -> float:
 
     The width is the problem's `bits`, or more where codes that were kept do not fit them.
     """
-    width = code_width(codes, problem.bits)
+    width = code_width(codes, problem.settings.bits)
     columns = codes.shape[1]
-    groups = -(-columns // (problem.group_size or columns))
+    groups = -(-columns // (problem.settings.group_size or columns))
     return width + SCALE_BITS * groups / columns
 
 

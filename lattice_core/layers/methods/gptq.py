@@ -15,8 +15,8 @@ def gptq(problem: LayerProblem) -> QuantizedLayer:
 
     The bound is that of the nearest plane, ``¼ Σ_j D_j s_j²`` a row (law L6).
     """
-    scales = problem.scales
-    rounding = round_columns(problem.weight, problem.factor, scales, problem.grid)
+    factor, scales = problem.hessian.factor, problem.scales
+    rounding = round_columns(problem.weight, factor, scales, problem.clipping_grid)
     return measure(
         problem,
         method="gptq",
@@ -24,6 +24,6 @@ def gptq(problem: LayerProblem) -> QuantizedLayer:
         scales=scales,
         outliers=no_outliers(problem.weight),
         bits_per_weight=grouped_bits_per_weight(problem, rounding.codes),
-        row_bounds=problem.factor.row_bounds(scales),
+        row_bounds=factor.row_bounds(scales),
         row_clipped=rounding.clipped.double().mean(dim=1),
     )

@@ -19,8 +19,8 @@ def rtn(problem: LayerProblem) -> QuantizedLayer:
     scales = problem.scales
     centers = problem.weight / scales
     codes = centers.round()
-    if problem.grid is not None:
-        codes = codes.clamp(problem.grid.low, problem.grid.high)
+    if (grid := problem.clipping_grid) is not None:
+        codes = codes.clamp(grid.low, grid.high)
     rounding = Rounding(codes.long(), centers - codes)
     return measure(
         problem,
@@ -29,6 +29,6 @@ def rtn(problem: LayerProblem) -> QuantizedLayer:
         scales=scales,
         outliers=no_outliers(problem.weight),
         bits_per_weight=grouped_bits_per_weight(problem, rounding.codes),
-        row_bounds=((scales @ problem.damped_hessian.abs()) * scales).sum(dim=1) / 4,
+        row_bounds=((scales @ problem.hessian.damped.abs()) * scales).sum(dim=1) / 4,
         row_clipped=rounding.clipped.double().mean(dim=1),
     )

@@ -1,0 +1,131 @@
+"""Loss over bound of every row of real layers, as the numbers that a lesson ships.
+
+``python -m lattice_core.language_model.row_shares`` writes ``lattice_core/row_shares.json``, which
+`lattice_core.recorded_row_shares` reads, so that the lesson needs neither torch nor the model.
+
+One layer from the first block and one from the middle of the packaged model, each quantized twice:
+with every code kept, where the bound of law L6 binds each row, and clipped to the grid, where it is
+void for every row that has a clipped code (law L9).
+"""
+
+import argparse
+import json
+import platform
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lattice_core.language_model.calibrate import collect_hessians, linear_layers
+from lattice_core.language_model.load import load_model
+from lattice_core.language_model.model_file import MODEL_FILE_SHA256
+from lattice_core.language_model.text import embedded_text, tokenize
+from lattice_core.layers.quantize_layer import quantize_layer
+from lattice_core.layers.quantized_layer import QuantizedLayer
+
+LAYERS = ("model.layers.0.self_attn.q_proj", "model.layers.15.mlp.down_proj")
+TOKENS = 16384
+BITS = 3
+GROUP_SIZE = 64
+ORDER = "act_order"
+DAMPING = 0.01
+FILE = Path(__file__).parents[1] / "row_shares.json"
+
+
+def layer_shares(weight: Tensor, hessian: Tensor) -> dict[str, list[float]]:
+    """The shares of one layer's rows, four significant digits each.
+
+    Parameters
+    ----------
+    weight : (r, c) tensor
+    hessian : (c, c) tensor
+        Raw ``XᵀX``.
+
+    Returns
+    -------
+    dict of lists of r floats
+        ``kept`` and ``clipped``: damped loss over bound, every code kept and clipped to the grid;
+        ``clipped_fraction``: of each row's codes, in the second run.
+    """
+    kept, clipped = (
+        quantize_layer(
+            weight,
+            hessian,
+            "gptq",
+            BITS,
+            GROUP_SIZE,
+            ORDER,
+            DAMPING,
+            overflow=overflow,  # type: ignore[arg-type]
+            scale_rule="mse",
+        )
+        for overflow in ("keep", "clip")
+    )
+    return {
+        "kept": _shares(kept),
+        "clipped": _shares(clipped),
+        "clipped_fraction": four_digits(clipped.row_clipped),
+    }
+
+
+def _shares(quantized: QuantizedLayer) -> list[float]:
+    return four_digits(quantized.row_losses / quantized.row_bounds)
+
+
+def four_digits(values: Tensor) -> list[float]:
+    """A vector as numbers with four significant digits."""
+    return [float(f"{value:.4g}") for value in values.tolist()]
+
+
+def record_row_shares() -> dict[str, object]:
+    """Everything that the file holds: the provenance, then the layers."""
+    loaded = load_model()
+    text = embedded_text("calibration")
+    tokens = tokenize(loaded, text, TOKENS)
+    hessians = collect_hessians(loaded, tokens, layers=LAYERS)
+    linears = linear_layers(loaded.model)
+    layers = []
+    for name in LAYERS:
+        weight = linears[name].weight.detach()
+        layers.append(
+            {
+                "layer": name,
+                "columns": weight.shape[1],
+                **layer_shares(weight, hessians[name]),
+            }
+        )
+    return {
+        "model": "SmolLM2-135M-Instruct (GGUF, Q4_1 weights dequantized)",
+        "model_sha256": MODEL_FILE_SHA256,
+        "text": text.source,
+        "text_sha256": text.sha256,
+        "tokens": TOKENS,
+        "bits": BITS,
+        "group_size": GROUP_SIZE,
+        "scale_rule": "mse",
+        "order": ORDER,
+        "damping": DAMPING,
+        "date": date.today().isoformat(),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": version("transformers"),
+        },
+        "command": "python -m lattice_core.language_model.row_shares",
+        "layers": layers,
+    }
+
+
+def main() -> None:
+    """Write the file."""
+    parser = argparse.ArgumentParser(description="Record loss over bound of real layers' rows.")
+    parser.add_argument("--output", type=Path, default=FILE)
+    output = parser.parse_args().output
+    output.write_text(json.dumps(record_row_shares()) + "\n", encoding="utf-8")
+    print(f"wrote {output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""SSQR: scales stretched by one factor, and the weights that still do not fit kept aside (law L19).
+
+In pivot order, with U and D as in `lattice_core.layers.solver`, for j = c−1, …, 0::
+
+    a_j = w_j + Σ_{k>j} U_jk e_k        z_j = round(a_j / s_j)
+    v_j = s_j z_j       where z_j is on the grid
+    v_j = round16(a_j)  elsewhere: an outlier, with code 0 and v_j stored in 16 bits
+    e_j = w_j − v_j     for both, since a stored value carries the errors of the columns before it
+
+The damped loss is exactly ``Σ_j D_j (a_j − v_j)²``: at most ``¼ D_j s_j²`` from a code, and the
+rounding error of its 16 bits from an outlier. Nothing is clipped.
+
+Source: [C] Chen et al., arXiv:2507.18553v4, section 5 and Algorithm 9.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lattice_core.integer_grid import IntegerGrid
+from lattice_core.layers.layer_problem import LayerProblem
+from lattice_core.layers.quantized_layer import QuantizedLayer, grouped_bits_per_weight, measure
+
+DEFAULT_OUTLIER_RATE = 0.01
+# Outliers are weights of size 0.1 … 3 and the errors they carry. That is well inside the range of
+# float16, whose 11 significant bits round eight times finer than the 8 of bfloat16.
+STORED_DTYPE = torch.float16
+OUTLIER_BITS = 16 + 16  # column and value; where a row's outliers begin is not counted
+
+# The search for the factor.
+GROWTH = 1.25  # first step away from 1; each further step squares it
+LEAST_FACTOR = 1 / 16  # below it no smaller one is tried: almost every weight is an outlier
+CLOSE = 0.95  # of the rate asked for: enough to stop
+RESOLUTION = 1 / 256  # of the factor
+# Columns per matrix product. Inside a block each step is a matrix-vector product.
+BLOCK = 48
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One pass over the columns; tensors (c, r) in pivot order.
+
+    Attributes
+    ----------
+    factor : float
+        What the scales were multiplied by.
+    arrivals : tensor
+        a, the weights with the errors of the columns before them.
+    rounded : tensor
+        z, whole numbers, also beyond the grid.
+    outlier_rate : float
+    """
+
+    factor: float
+    arrivals: Tensor
+    rounded: Tensor
+    outlier_rate: float
+
+
+def ssqr(problem: LayerProblem) -> QuantizedLayer:
+    """The nearest plane on scales times the least factor that leaves few enough outliers.
+
+    The factor is searched by bisection on the outlier rate of whole runs: 3 to 9 of them, and up to
+    14 for a rate of 0. The rate is a step function of the factor, and not quite monotone: the
+    result has the least factor found whose rate is at most `outlier_rate`, and says what was
+    reached. The search ends when the rate is within 5 % of the one asked for, or the factor is
+    known to 1 in 256.
+
+    A row's bound is ``¼ Σ D_j s_j²`` over its codes, plus ``Σ D_j (a_j − v_j)²`` over its outliers,
+    the actual errors of storing them in float16.
+
+    Raises
+    ------
+    ValueError
+        If an outlier does not fit float16.
+    """
+    pivot_factor, rate = problem.hessian.factor, problem.settings.outlier_rate
+    pivot_order = pivot_factor.order.flip(0)
+    # Transposed, so that a step reads and writes whole rows of memory.
+    targets, spacings = problem.weight.T[pivot_order], problem.scales.T[pivot_order]
+
+    def run_with(factor: float) -> _Run:
+        return _run(targets, spacings * factor, pivot_factor.unit_upper, problem.grid, factor)
+
+    run = _least_factor(run_with, DEFAULT_OUTLIER_RATE if rate is None else rate)
+    columns = pivot_order.argsort()
+    arrivals, rounded = (part[columns].T.contiguous() for part in (run.arrivals, run.rounded))
+    scales = problem.scales * run.factor
+
+    aside = (rounded < problem.grid.low) | (rounded > problem.grid.high)
+    codes = rounded.masked_fill(aside, 0).long()
+    stored = arrivals[aside].to(STORED_DTYPE).double()
+    # From indices, for a conversion from a dense tensor would lose stored zeros.
+    outliers = torch.sparse_coo_tensor(
+        aside.nonzero().T, stored, aside.shape, is_coalesced=True, check_invariants=True
+    )
+    farthest = scales.square() / 4
+    farthest[aside] = (arrivals[aside] - stored).square()
+    share = OUTLIER_BITS * len(stored) / codes.numel()
+    return measure(
+        problem,
+        method="ssqr",
+        codes=codes,
+        scales=scales,
+        outliers=outliers,
+        bits_per_weight=grouped_bits_per_weight(problem, codes) + share,
+        row_bounds=farthest @ pivot_factor.pivots,
+        row_clipped=torch.zeros_like(arrivals[:, 0]),
+        scale_factor=run.factor,
+    )
+
+
+def _least_factor(run_with: Callable[[float], _Run], outlier_rate: float) -> _Run:
+    """The run of the least factor found that leaves at most this rate of outliers."""
+    too_small, enough = 0.0, math.inf
+    factor, step = 1.0, GROWTH
+    while True:
+        run = run_with(factor)
+        if run.outlier_rate > outlier_rate:
+            too_small = factor
+        else:
+            enough, best = factor, run
+            if 0 < CLOSE * outlier_rate <= run.outlier_rate:
+                return best
+        if enough == math.inf:  # ends: once every code is 0, a larger factor changes nothing
+            factor, step = factor * step, step**2
+        elif too_small == 0 and factor > LEAST_FACTOR:
+            factor, step = factor / step, step**2
+        elif enough <= too_small * (1 + RESOLUTION) or too_small == 0:
+            return best
+        else:
+            factor = math.sqrt(too_small * enough)
+
+
+def _run(
+    targets: Tensor, spacings: Tensor, unit_upper: Tensor, grid: IntegerGrid, factor: float
+) -> _Run:
+    """The recursion of this module, all rows at once, in blocks of columns."""
+    arrivals, rounded, errors = (torch.empty_like(targets) for _ in range(3))
+    value, clamped = torch.empty_like(targets[0]), torch.empty_like(targets[0])
+    stored = torch.empty_like(value, dtype=STORED_DTYPE)
+    on_grid = torch.empty_like(value, dtype=torch.bool)
+    for high in range(len(targets), 0, -BLOCK):
+        low = max(high - BLOCK, 0)
+        block = slice(low, high)
+        torch.addmm(targets[block], unit_upper[block, high:], errors[high:], out=arrivals[block])
+        for j in range(high - 1, low - 1, -1):
+            later = slice(j + 1, high)
+            arrivals[j].addmv_(errors[later].T, unit_upper[j, later])
+            torch.div(arrivals[j], spacings[j], out=rounded[j]).round_()
+            torch.clamp(rounded[j], grid.low, grid.high, out=clamped)
+            torch.eq(rounded[j], clamped, out=on_grid)
+            # Both values are computed: at a percent of outliers, choosing costs less than looking.
+            torch.mul(spacings[j], rounded[j], out=value)
+            stored.copy_(arrivals[j])
+            torch.where(on_grid, value, clamped.copy_(stored), out=value)
+            torch.sub(targets[j], value, out=errors[j])
+    _require_finite(errors, targets)
+    outlier_count = ((rounded < grid.low) | (rounded > grid.high)).sum().item()
+    return _Run(factor, arrivals, rounded, outlier_count / targets.numel())
+
+
+def _require_finite(errors: Tensor, targets: Tensor) -> None:
+    if not torch.isfinite(errors.sum()):
+        raise ValueError(
+            f"an outlier does not fit {STORED_DTYPE}, which ends at "
+            f"{torch.finfo(STORED_DTYPE).max:,.0f}; the largest weight of the layer is "
+            f"{targets.abs().max():.3g}. Scale the layer down, or use another method."
+        )
