@@ -52,7 +52,7 @@ CHAPTERS = (
     Chapter(
         "real_layers.py",
         "Real layers",
-        "Which order is best on a layer of a real language model?",
+        "Which order is best on the layers of a real language model?",
         ":material/science:",
         "Laboratory",
     ),

@@ -6,11 +6,12 @@ import numpy as np
 import streamlit as st
 
 from app import lesson, shared_problem
-from app.bound_sample import Sample, draw_sample, findings, sample_controls, sample_csv
-from app.bound_words import bound_table, mean_loss_quiz
 from app.cached import closest_codes, sampled_loss_ratios
 from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
 from app.downloads import downloads
+from app.error_and_bound.real_rows import real_rows
+from app.error_and_bound.sample import Sample, draw_sample, findings, sample_controls, sample_csv
+from app.error_and_bound.words import bound_table, mean_loss_quiz
 from app.figures.bound_bars import percent
 from app.figures.error_and_bound import error_figure
 from app.figures.numbers import short, vector
@@ -23,7 +24,6 @@ from app.figures.share_histogram import (
     target_mark,
 )
 from app.laws import laws_panel
-from app.real_rows import real_rows
 from app.snippets import error_and_bound_snippet
 from lattice_core import PRESETS, Problem, absolute_bound, laws, random_problem, relative_bound
 from lattice_core.bound_laws import a_third_on_average, loss_is_near_the_least

@@ -7,7 +7,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import lesson, shared_problem
-from app.all_orders import (
+from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
+from app.downloads import downloads
+from app.figures.order_cloud import cloud_figure
+from app.figures.residual_arrows import arrows_figure
+from app.figures.residual_bars import bars_figure
+from app.laws import laws_panel
+from app.quantization_order.all_orders import (
     AllOrders,
     all_orders,
     all_orders_csv,
@@ -15,13 +21,7 @@ from app.all_orders import (
     cloud_sentences,
     residual_table,
 )
-from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
-from app.downloads import downloads
-from app.figures.order_cloud import cloud_figure
-from app.figures.residual_arrows import arrows_figure
-from app.figures.residual_bars import bars_figure
-from app.laws import laws_panel
-from app.order_details import SIZES, order_details
+from app.quantization_order.details import SIZES, order_details
 from app.quiz import predict
 from app.snippets import every_order_snippet
 from lattice_core import PRESETS, Problem, laws, min_pivot_steps, order_laws, random_problem

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from test_pages import figure_on, open_page, texts
 
-from app.bound_sample import Sample, findings, sample_csv
+from app.error_and_bound.sample import Sample, findings, sample_csv
 from app.figures.bound_bars import step_limits, step_losses
 from app.figures.error_and_bound import error_figure, sentences
 from app.figures.numbers import short

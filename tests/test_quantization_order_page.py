@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 import pytest
 from test_pages import figure_on, open_page, texts
 
-from app.all_orders import all_orders, all_orders_csv, best_bound_has_best_loss, clipping_sentence
 from app.figures.edge_bars import edges_figure
 from app.figures.numbers import short
 from app.figures.order_cloud import cloud_figure, order_text
@@ -19,6 +18,12 @@ from app.figures.pivot_sentences import pivot_sentences
 from app.figures.residual_arrows import arrows_figure
 from app.figures.residual_bars import bars_figure
 from app.order_names import ORDER_NAMES
+from app.quantization_order.all_orders import (
+    all_orders,
+    all_orders_csv,
+    best_bound_has_best_loss,
+    clipping_sentence,
+)
 from lattice_core import PRESETS, Problem, gptq, min_pivot_steps, random_problem
 
 PAGE = "quantization_order.py"
