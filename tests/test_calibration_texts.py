@@ -14,6 +14,7 @@ from app.real_layers.text_downloads import NEAREST, transfer_csv  # noqa: E402
 from app.real_layers.text_ideas import ideas  # noqa: E402
 from app.real_layers.text_sentences import of_damping, of_two_texts, of_windows  # noqa: E402
 from app.real_layers.work import Calibration  # noqa: E402
+from app.snippets import calibration_transfer_snippet  # noqa: E402
 from lattice_core.language_model import Text  # noqa: E402
 from lattice_core.layers import quantize_layer, weight_scales  # noqa: E402
 from lattice_core.layers.calibration_transfer import (  # noqa: E402
@@ -149,8 +150,12 @@ def two(held_out: float = 0.02) -> CalibrationTransfer:
     return CalibrationTransfer(("A", "B"), losses, np.array([0.05, 0.04]))
 
 
+def plain_spaces(sentences: list[str]) -> str:
+    return " ".join(sentences).replace("\u00a0", " ")
+
+
 def test_two_texts_are_told_from_their_numbers() -> None:
-    said = " ".join(of_two_texts(two()))
+    said = plain_spaces(of_two_texts(two()))
     for number in ("on A is 1 %", "**2 %**", "**4 times**", "it is 3 times", "loses 4 % on B: 2 "):
         assert number in said
     assert "of no use" not in said
@@ -159,7 +164,8 @@ def test_two_texts_are_told_from_their_numbers() -> None:
 
 def test_draws_are_told_by_mean_and_range() -> None:
     losses = np.array([[0.01, 0.04, 0.05], [0.06, 0.03, 0.07], [0.2, 0.2, 0.001]])
-    said = of_windows(CalibrationTransfer(("A1", "A2", "B"), losses, np.full(3, 0.6)))
+    told = of_windows(CalibrationTransfer(("A1", "A2", "B"), losses, np.full(3, 0.6)))
+    said = [plain_spaces([sentence]) for sentence in told]
     assert "on 2 draws" in said[0]
     assert "2 % in the mean (from 1 % to 3 %)" in said[0]
     assert "5 % in the mean (from 4 % to 6 %)" in said[1]
@@ -169,7 +175,7 @@ def test_draws_are_told_by_mean_and_range() -> None:
 
 
 def test_best_damping_is_told_for_both_texts() -> None:
-    said = " ".join(of_damping([0.001, 0.01, 0.1], [0.1, 0.2, 0.3], [0.5, 0.4, 0.6], "A", "B"))
+    said = plain_spaces(of_damping([0.001, 0.01, 0.1], [0.1, 0.2, 0.3], [0.5, 0.4, 0.6], "A", "B"))
     assert "λ = 0.001." in said
     assert "**λ = 0.01**: 40 %, where λ = 0.001 has 50 %" in said
     assert "the same λ" in " ".join(of_damping([0.01, 1.0], [0.1, 0.2], [0.1, 0.2], "A", "B"))
@@ -178,9 +184,9 @@ def test_best_damping_is_told_for_both_texts() -> None:
 def test_table_shows_each_loss_and_its_factor() -> None:
     cells = transfer_table(two().texts, two().losses, two().nearest_losses).data[0]
     assert [list(row) for row in cells.text] == [
-        ["<b>1 %</b><br>1 ×", "<b>2 %</b><br>4 ×"],
-        ["<b>3 %</b><br>3 ×", "<b>0.5 %</b><br>1 ×"],
-        ["<b>5 %</b><br>5 ×", "<b>4 %</b><br>8 ×"],
+        ["<b>1</b><br>1 ×", "<b>2</b><br>4 ×"],
+        ["<b>3</b><br>3 ×", "<b>0.5</b><br>1 ×"],
+        ["<b>5</b><br>5 ×", "<b>4</b><br>8 ×"],
     ]
     np.testing.assert_allclose(cells.zmax, np.log(4))
 
@@ -223,3 +229,16 @@ def test_ideas_change_the_choice_and_stay_within_it() -> None:
     assert ideas(here) == []
     for _, _, changes in ideas(LayerChoice()):
         assert LayerChoice(**changes) != LayerChoice()
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("against", [*TEXTS, "windows"])
+def test_snippet_names_each_text_and_imports_what_it_calls(text, against) -> None:
+    choice = LayerChoice(text=text, against=against, group=None)
+    snippet = calibration_transfer_snippet(choice, "it's.txt")
+    compile(snippet, "snippet", "exec")
+    imported = snippet.partition(")")[0]
+    for name in ("read_text", "embedded_text", "draw_windows", "tokenize"):
+        assert (f"{name}," in imported) == (f" {name}(" in snippet)
+    assert snippet.count("(loaded, ") == len(choice.compared) + 1  # and the pass
+    assert ('read_text("it\'s.txt")' in snippet) == ("file" in (text, choice.compared["B"][0]))

@@ -123,6 +123,12 @@ def test_text_with_too_few_windows_is_an_error(count, wanted) -> None:
         draw_windows(counting_model(), words(count), 25, seed=0, window=10)
 
 
+@pytest.mark.parametrize(("token_count", "window"), [(0, 10), (10, 0)])
+def test_no_tokens_and_no_window_are_errors(token_count, window) -> None:
+    with pytest.raises(ValueError, match="at least 1 of each was wanted"):
+        draw_windows(counting_model(), words(100), token_count, seed=0, window=window)
+
+
 # Loading
 
 

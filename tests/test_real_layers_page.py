@@ -129,7 +129,7 @@ def test_opening_computes_the_linked_layer_with_progress_then_shows_it() -> None
     profile, losses, kept, clipped = (chart.proto.spec for chart in app.get("plotly_chart"))
     assert len(json.loads(profile)["data"]) == len(ORDERS) + 1
     assert "loss, codes clipped" in losses
-    assert [trace["name"] for trace in json.loads(kept)["data"]][0] == "no code clipped"
+    assert json.loads(kept)["data"][0]["name"] == "no code clipped"
     assert "bound void" not in kept
     assert "bound void" in clipped
     assert "is **void** (law L9)" in shown

@@ -1,9 +1,9 @@
-"""The recorded shares of real rows: as `quantize_layer` has them, complete, and of this model."""
+"""The recorded shares of real rows: complete, and of this model."""
 
 import numpy as np
 import pytest
 
-from lattice_core.recorded_row_shares import recorded_row_shares
+from lattice_core.recorded_row_shares import LayerRowShares, recorded_row_shares
 
 
 def test_record_is_complete_and_obeys_the_laws() -> None:
@@ -26,21 +26,18 @@ def test_record_is_complete_and_obeys_the_laws() -> None:
     assert any((layer.clipped > 1).any() for layer in recorded.layers)  # law L9
 
 
-def test_shares_are_loss_over_bound_of_each_row(rng) -> None:
-    torch = pytest.importorskip("torch")
+def test_record_has_four_digits_of_each_share() -> None:
     pytest.importorskip("transformers")
-    from lattice_core.language_model.row_shares import layer_shares
-    from lattice_core.layers import quantize_layer
+    from lattice_core.language_model.row_shares import as_record
 
-    weight = torch.from_numpy(rng.standard_normal((5, 70)))
-    inputs = torch.from_numpy(rng.standard_normal((200, 70)))
-    shares = layer_shares(weight, inputs.T @ inputs)
-    for kind, overflow in (("kept", "keep"), ("clipped", "clip")):
-        wanted = quantize_layer(weight, inputs.T @ inputs, bits=3, overflow=overflow)
-        np.testing.assert_allclose(shares[kind], wanted.row_losses / wanted.row_bounds, rtol=5e-4)
-        if overflow == "clip":
-            np.testing.assert_allclose(shares["clipped_fraction"], wanted.row_clipped, rtol=5e-4)
-    assert len(shares["kept"]) == 5
+    shares = LayerRowShares("a.layer", 70, *np.array([[0.123456, 1.0], [2.34567, 0.5], [0.1, 0.0]]))
+    assert as_record(shares) == {
+        "layer": "a.layer",
+        "columns": 70,
+        "kept": [0.1235, 1.0],
+        "clipped": [2.346, 0.5],
+        "clipped_fraction": [0.1, 0.0],
+    }
 
 
 @pytest.mark.model
@@ -52,14 +49,15 @@ def test_record_is_of_the_packaged_model(smollm2) -> None:
         linear_layers,
         tokenize,
     )
-    from lattice_core.language_model.row_shares import layer_shares
+    from lattice_core.layers.row_shares import layer_row_shares
 
     layer = recorded_row_shares().layers[0]
     tokens = tokenize(smollm2, embedded_text("calibration"), 3000)
     hessian = collect_hessians(smollm2, tokens, layers=[layer.layer])[layer.layer]
-    shares = layer_shares(linear_layers(smollm2.model)[layer.layer].weight.detach(), hessian)
-    assert np.mean(shares["kept"]) == pytest.approx(layer.kept.mean(), abs=0.02)
-    assert np.corrcoef(shares["kept"], layer.kept)[0, 1] > 0.5
+    weight = linear_layers(smollm2.model)[layer.layer].weight.detach()
+    shares = layer_row_shares(layer.layer, weight, hessian, bits=3)
+    assert shares.kept.mean() == pytest.approx(layer.kept.mean(), abs=0.02)
+    assert np.corrcoef(shares.kept, layer.kept)[0, 1] > 0.5
     np.testing.assert_allclose(
-        np.mean(shares["clipped_fraction"]), layer.clipped_fraction.mean(), rtol=0.2
+        shares.clipped_fraction.mean(), layer.clipped_fraction.mean(), rtol=0.2
     )

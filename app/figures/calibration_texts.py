@@ -38,7 +38,7 @@ def transfer_table(
     factors = shares / np.diagonal(losses)
     darkest = max(np.log(factors[:-1]).max(), np.log(1.5))
     cells = [
-        [f"<b>{100 * share:.3g} %</b><br>{f:.3g} ×" for share, f in zip(*row, strict=True)]
+        [f"<b>{100 * share:.3g}</b><br>{f:.3g} ×" for share, f in zip(*row, strict=True)]
         for row in zip(shares, factors, strict=True)
     ]
     return go.Figure(
@@ -51,7 +51,7 @@ def transfer_table(
             text=cells,
             customdata=factors,
             texttemplate="%{text}",
-            textfont={"color": INK},
+            textfont={"color": INK, "size": 12},  # five cells fit side by side on a phone
             colorscale=SHADES,
             showscale=False,
             xgap=3,

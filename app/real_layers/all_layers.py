@@ -110,7 +110,8 @@ def _offer(choice: LayerChoice, calibration: Calibration, job: Job | None) -> No
     if job is not None:
         st.markdown(
             f"{'This was cancelled' if job.state == 'cancelled' else 'It stopped'} after {done} of "
-            f"{len(ALL_LAYERS)} layers. {'They are kept. ' if done else ''}"
+            f"{len(ALL_LAYERS)} layers{', before LLL was done' if done == len(ALL_LAYERS) else ''}. "
+            f"{'They are kept. ' if done else ''}"
             "Going on starts where it stopped."
         )
     st.button(label, type="primary", icon=icon, on_click=start_survey, args=(choice, calibration))

@@ -36,8 +36,8 @@ def with_blocks(
         return data
     for name, job in jobs.items():
         if job and job.state == "failed":
-            text = f"{name}: {job.error}" if name else job.error
-            st.error(plain(text), icon=":material/error:")
+            text = f"**{name}**: {plain(job.error)}" if name else plain(job.error)
+            st.error(text, icon=":material/error:")
     _offer(choice, {name: each for name, each in calibrations.items() if name not in data}, jobs)
     return None
 

@@ -11,6 +11,8 @@ from lattice_core.inputs import FloatArray
 if TYPE_CHECKING:
     from lattice_core.layers.calibration_transfer import CalibrationTransfer
 
+NBSP = "\u00a0"
+
 
 def of_two_texts(transfer: "CalibrationTransfer") -> list[str]:
     """Calibrated on A and on B, judged on both."""
@@ -35,7 +37,8 @@ def of_windows(transfer: "CalibrationTransfer") -> list[str]:
     return [
         f"Calibrated on {draws} draws from A, the loss on the draw itself is {_spread(own)}.",
         f"On the other draws it is {_spread(among)}. Same text, other windows: this gap is "
-        "**overfitting**. The codes fit the very tokens they were made for.",
+        "**overfitting**. The codes fit the very tokens they were made for. (Draws of many tokens "
+        "may share windows, which makes the gap look smaller.)",
         f"On B it is **{_spread(held_out)}**. As far as that lies outside the range of the line "
         "before, the texts differ.",
         f"The {draws} losses on B are {_percent(held_out.max() - held_out.min())} apart. The choice "
@@ -75,4 +78,4 @@ def _spread(losses: FloatArray) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{short(float(f'{100 * share:.3g}'))} %"
+    return f"{short(float(f'{100 * share:.3g}'))}{NBSP}%"

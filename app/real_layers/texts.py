@@ -111,7 +111,7 @@ def _table(transfer: "CalibrationTransfer") -> None:
         config={"displayModeBar": False},
     )
     st.caption(
-        "In each cell the loss, as a share of the layer's output. Below it: how many times the "
+        "In each cell the loss, in percent of the layer's output. Below it: how many times the "
         "loss of calibrating on the column's own text. The darker, the more."
     )
 

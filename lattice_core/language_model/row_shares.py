@@ -11,72 +11,37 @@ void for every row that has a clipped code (law L9).
 import argparse
 import json
 import platform
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from lattice_core.language_model.calibrate import collect_hessians, linear_layers
 from lattice_core.language_model.load import load_model
 from lattice_core.language_model.model_file import MODEL_FILE_SHA256
 from lattice_core.language_model.text import embedded_text, tokenize
-from lattice_core.layers.quantize_layer import quantize_layer
-from lattice_core.layers.quantized_layer import QuantizedLayer
+from lattice_core.layers.row_shares import layer_row_shares
+from lattice_core.layers.scales import ScaleRule
+from lattice_core.recorded_row_shares import LayerRowShares
 
 LAYERS = ("model.layers.0.self_attn.q_proj", "model.layers.15.mlp.down_proj")
 TOKENS = 16384
 BITS = 3
 GROUP_SIZE = 64
 ORDER = "act_order"
+SCALE_RULE: ScaleRule = "mse"
 DAMPING = 0.01
 FILE = Path(__file__).parents[1] / "row_shares.json"
 
 
-def layer_shares(weight: Tensor, hessian: Tensor) -> dict[str, list[float]]:
-    """The shares of one layer's rows, four significant digits each.
-
-    Parameters
-    ----------
-    weight : (r, c) tensor
-    hessian : (c, c) tensor
-        Raw ``XᵀX``.
-
-    Returns
-    -------
-    dict of lists of r floats
-        ``kept`` and ``clipped``: damped loss over bound, every code kept and clipped to the grid;
-        ``clipped_fraction``: of each row's codes, in the second run.
-    """
-    kept, clipped = (
-        quantize_layer(
-            weight,
-            hessian,
-            "gptq",
-            BITS,
-            GROUP_SIZE,
-            ORDER,
-            DAMPING,
-            overflow=overflow,  # type: ignore[arg-type]
-            scale_rule="mse",
-        )
-        for overflow in ("keep", "clip")
-    )
+def as_record(shares: LayerRowShares) -> dict[str, object]:
+    """What the file holds of one layer, its numbers with four significant digits."""
     return {
-        "kept": _shares(kept),
-        "clipped": _shares(clipped),
-        "clipped_fraction": four_digits(clipped.row_clipped),
+        name: value if isinstance(value, str | int) else [float(f"{share:.4g}") for share in value]
+        for name, value in asdict(shares).items()
     }
-
-
-def _shares(quantized: QuantizedLayer) -> list[float]:
-    return four_digits(quantized.row_losses / quantized.row_bounds)
-
-
-def four_digits(values: Tensor) -> list[float]:
-    """A vector as numbers with four significant digits."""
-    return [float(f"{value:.4g}") for value in values.tolist()]
 
 
 def record_row_shares() -> dict[str, object]:
@@ -89,13 +54,17 @@ def record_row_shares() -> dict[str, object]:
     layers = []
     for name in LAYERS:
         weight = linears[name].weight.detach()
-        layers.append(
-            {
-                "layer": name,
-                "columns": weight.shape[1],
-                **layer_shares(weight, hessians[name]),
-            }
+        shares = layer_row_shares(
+            name,
+            weight,
+            hessians[name],
+            bits=BITS,
+            group_size=GROUP_SIZE,
+            order=ORDER,
+            damping=DAMPING,
+            scale_rule=SCALE_RULE,
         )
+        layers.append(as_record(shares))
     return {
         "model": "SmolLM2-135M-Instruct (GGUF, Q4_1 weights dequantized)",
         "model_sha256": MODEL_FILE_SHA256,
@@ -104,7 +73,7 @@ def record_row_shares() -> dict[str, object]:
         "tokens": TOKENS,
         "bits": BITS,
         "group_size": GROUP_SIZE,
-        "scale_rule": "mse",
+        "scale_rule": SCALE_RULE,
         "order": ORDER,
         "damping": DAMPING,
         "date": date.today().isoformat(),

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +31,7 @@ class Text:
     content: str
     source: str
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """SHA-256 of the content in UTF-8, as hexadecimal digits."""
         return hashlib.sha256(self.content.encode()).hexdigest()
@@ -165,6 +166,10 @@ def draw_windows(
     ValueError
         If the text has too few windows.
     """
+    if token_count < 1 or window < 1:
+        raise ValueError(
+            f"token_count is {token_count} and window {window}; at least 1 of each was wanted."
+        )
     tokens = tokenize(loaded, text)
     windows = tokens[: len(tokens) // window * window].view(-1, window)
     wanted = -(-token_count // window)
