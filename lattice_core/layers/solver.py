@@ -10,6 +10,7 @@ the Hessian is needed, and the codes are GPTQ's (law L4; [C] Chen et al., arXiv:
 Theorem 4).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +22,8 @@ from lattice_core.integer_grid import IntegerGrid
 from lattice_core.layers.hessian import require_finite_hessian
 from lattice_core.layers.scales import require_finite_weight
 
-# Columns per matrix product. Inside a block each step is a matrix-vector product.
-BLOCK = 48
+# So many columns go one by one, each moved by a matrix-vector product.
+LEAF = 16
 # A pivot below this multiple of c · 2⁻⁵² · H_jj consists of rounding errors alone.
 PIVOT_NOISE = 10
 
@@ -128,7 +129,8 @@ def nearest_plane_codes(
             f"weight has {weight.shape[1]} columns and damped_hessian {len(factor.order)}; "
             "both count the inputs of the layer."
         )
-    return round_columns(weight, factor, spacings, grid).codes
+    codes, _, columns = _round(weight, factor, spacings, grid)
+    return _in_input_order(codes, columns).long()
 
 
 def factorize(damped_hessian: Tensor, order: ArrayLike | Tensor | None = None) -> PivotFactor:
@@ -153,13 +155,13 @@ def factorize(damped_hessian: Tensor, order: ArrayLike | Tensor | None = None) -
     # Three times as fast as indexing with two vectors.
     permuted = matrix.index_select(0, columns).gather(1, columns.expand(len(columns), -1))
     upper, info = torch.linalg.cholesky_ex(permuted, upper=True)
-    diagonal = upper.diagonal()
+    diagonal = upper.diagonal().clone()
     noise = PIVOT_NOISE * c * torch.finfo(matrix.dtype).eps * matrix.diagonal()[columns]
     if info.item() or (diagonal.square() <= noise).any():
         raise ValueError(_why_not_positive_definite(matrix))
     pivots = matrix.new_zeros(c)
     pivots[columns] = diagonal.square()
-    unit_upper = upper / diagonal[:, None]
+    unit_upper = upper.div_(diagonal[:, None])
     if len(live) < c:
         spread = torch.eye(c, dtype=matrix.dtype, device=matrix.device)
         spread[live[:, None], live] = unit_upper
@@ -170,7 +172,7 @@ def factorize(damped_hessian: Tensor, order: ArrayLike | Tensor | None = None) -
 def round_columns(
     weight: Tensor, factor: PivotFactor, scales: Tensor, grid: IntegerGrid | None
 ) -> Rounding:
-    """The recursion of this module, in blocks of columns.
+    """The recursion of this module, and how far each code is from its centre.
 
     Parameters
     ----------
@@ -179,30 +181,73 @@ def round_columns(
     factor : PivotFactor
     grid : IntegerGrid or None
     """
+    codes, centers, columns = _round(weight, factor, scales, grid)
+    offsets = centers.sub_(codes)
+    return Rounding(_in_input_order(codes, columns).long(), _in_input_order(offsets, columns))
+
+
+def sweep(unit_upper: Tensor, moved: Tensor, errors: Tensor, settle: Callable[[int], None]) -> None:
+    """Go through the columns from last to first, each moved by the errors of those after it.
+
+    Halves are solved by halves: the later one, then one matrix product that moves the earlier one by
+    all its errors, then the earlier one. A few columns at a time are left to go one by one.
+
+    Parameters
+    ----------
+    unit_upper : (c, c) tensor
+        U.
+    moved : (c, r) tensor
+        The targets w, a column of the layer in a row; row j becomes ``w_j + Σ_{k>j} U_jk e_k``.
+    errors : (c, r) tensor
+        Zeros at first; row j becomes e_j.
+    settle : callable
+        ``settle(j)`` is called once row j of `moved` is final, and sets row j of `errors`.
+    """
+    rows = moved.unbind(0)
+
+    def solve(low: int, high: int) -> None:
+        if high - low > LEAF:
+            middle = (low + high) // 2
+            solve(middle, high)
+            moved[low:middle].addmm_(unit_upper[low:middle, middle:high], errors[middle:high])
+            solve(low, middle)
+            return
+        within = unit_upper[low:high, low:high].triu(1).unbind(0)  # errors still to come count 0
+        made = errors[low:high].T
+        for j in reversed(range(low, high)):
+            rows[j].addmv_(made, within[j - low])
+            settle(j)
+
+    solve(0, len(moved))
+
+
+def _round(
+    weight: Tensor, factor: PivotFactor, scales: Tensor, grid: IntegerGrid | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Codes and centres, both (c, r) in pivot order, and the place of each input column there."""
     pivot_order = factor.order.flip(0)
-    unit_upper = factor.unit_upper.to(weight.dtype)
-    # Transposed, so that a step reads and writes whole rows of memory: (c, r), in pivot order.
-    targets = weight.T[pivot_order]
-    spacings = scales.T[pivot_order]
-    errors = torch.zeros_like(targets)  # w − q, of which the later steps (smaller j) want sums
+    # Transposed, so that a step reads and writes whole rows of memory.
+    targets, spacings = weight.T[pivot_order], scales.T[pivot_order]
+    centers, errors = targets.clone(), torch.zeros_like(targets)
     codes = torch.empty_like(targets)
     # Split into rows beforehand: to cut one out in a step takes as long as to divide it.
-    target, spacing, error, code = (rows.unbind(0) for rows in (targets, spacings, errors, codes))
-    for high in range(len(targets), 0, -BLOCK):
-        low = max(high - BLOCK, 0)
-        block = slice(low, high)
-        moved = torch.addmm(targets[block], unit_upper[block, high:], errors[high:]).unbind(0)
-        within = unit_upper[block, block].triu(1).unbind(0)  # errors still to come count 0
-        made = errors[block].T
-        for j in range(high - 1, low - 1, -1):
-            center = moved[j - low].addmv_(made, within[j - low]).div_(spacing[j])
-            torch.round(center, out=code[j])
-            if grid is not None:
-                code[j].clamp_(grid.low, grid.high)
-            torch.addcmul(target[j], spacing[j], code[j], value=-1, out=error[j])
-            torch.sub(center, code[j], out=target[j])  # the offset, where nobody needs the target
-    columns = pivot_order.argsort()
-    return Rounding(codes[columns].T.contiguous().long(), targets[columns].T.contiguous())
+    target, spacing, center, error, code = (
+        rows.unbind(0) for rows in (targets, spacings, centers, errors, codes)
+    )
+
+    def settle(j: int) -> None:
+        torch.round(center[j].div_(spacing[j]), out=code[j])
+        if grid is not None:
+            code[j].clamp_(grid.low, grid.high)
+        torch.addcmul(target[j], spacing[j], code[j], value=-1, out=error[j])
+
+    sweep(factor.unit_upper.to(weight.dtype), centers, errors, settle)
+    return codes, centers, pivot_order.argsort()
+
+
+def _in_input_order(rows: Tensor, columns: Tensor) -> Tensor:
+    """From (c, r) in pivot order to (r, c) in input order."""
+    return rows[columns].T.contiguous()
 
 
 def dead_inputs(hessian: Tensor) -> Tensor:
@@ -221,8 +266,9 @@ def broadcast_scales(scales: Tensor | float, weight: Tensor) -> Tensor:
             f"scales has shape {tuple(spacings.shape)}; a shape that broadcasts to "
             f"{tuple(weight.shape)} was wanted, such as (r, 1), (1, c) or (r, c)."
         ) from error
-    wrong = ~(torch.isfinite(spacings) & (spacings > 0))
-    if wrong.any():
+    least, largest = spacings.aminmax()
+    if not (least > 0 and largest < torch.inf):  # nor if either is NaN
+        wrong = ~(torch.isfinite(spacings) & (spacings > 0))
         row, column = torch.nonzero(wrong)[0].tolist()
         raise ValueError(
             f"the scale of weight ({row}, {column}) is {spacings[row, column].item():g}; scales "
@@ -242,7 +288,8 @@ def _require_symmetric(damped_hessian: Tensor) -> None:
     if not torch.isfinite(difference).all():
         require_finite_hessian(damped_hessian)
     tolerance = 1e-8 if damped_hessian.dtype == torch.float64 else 1e-4
-    if difference.abs().max() > tolerance * damped_hessian.abs().max():
+    least, largest = damped_hessian.aminmax()
+    if difference.abs().max() > tolerance * max(-least, largest):
         raise ValueError("the Hessian is not symmetric; pass XᵀX, or (H + Hᵀ) / 2.")
 
 

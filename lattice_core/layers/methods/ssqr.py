@@ -23,6 +23,7 @@ from torch import Tensor
 from lattice_core.integer_grid import IntegerGrid
 from lattice_core.layers.layer_problem import LayerProblem
 from lattice_core.layers.quantized_layer import QuantizedLayer, grouped_bits_per_weight, measure
+from lattice_core.layers.solver import sweep
 
 DEFAULT_OUTLIER_RATE = 0.01
 # Outliers are weights of size 0.1 … 3 and the errors they carry. That is well inside the range of
@@ -35,8 +36,6 @@ GROWTH = 1.25  # first step away from 1; each further step squares it
 LEAST_FACTOR = 1 / 16  # below it no smaller one is tried: almost every weight is an outlier
 CLOSE = 0.95  # of the rate asked for: enough to stop
 RESOLUTION = 1 / 256  # of the factor
-# Columns per matrix product. Inside a block each step is a matrix-vector product.
-BLOCK = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,26 +137,27 @@ def _least_factor(run_with: Callable[[float], _Run], outlier_rate: float) -> _Ru
 def _run(
     targets: Tensor, spacings: Tensor, unit_upper: Tensor, grid: IntegerGrid, factor: float
 ) -> _Run:
-    """The recursion of this module, all rows at once, in blocks of columns."""
-    arrivals, rounded, errors = (torch.empty_like(targets) for _ in range(3))
+    """The recursion of this module, all rows at once."""
+    arrivals, errors = targets.clone(), torch.zeros_like(targets)
+    rounded = torch.empty_like(targets)
+    target, spacing, arrival, error, nearest = (
+        rows.unbind(0) for rows in (targets, spacings, arrivals, errors, rounded)
+    )
     value, clamped = torch.empty_like(targets[0]), torch.empty_like(targets[0])
     stored = torch.empty_like(value, dtype=STORED_DTYPE)
     on_grid = torch.empty_like(value, dtype=torch.bool)
-    for high in range(len(targets), 0, -BLOCK):
-        low = max(high - BLOCK, 0)
-        block = slice(low, high)
-        torch.addmm(targets[block], unit_upper[block, high:], errors[high:], out=arrivals[block])
-        for j in range(high - 1, low - 1, -1):
-            later = slice(j + 1, high)
-            arrivals[j].addmv_(errors[later].T, unit_upper[j, later])
-            torch.div(arrivals[j], spacings[j], out=rounded[j]).round_()
-            torch.clamp(rounded[j], grid.low, grid.high, out=clamped)
-            torch.eq(rounded[j], clamped, out=on_grid)
-            # Both values are computed: at a percent of outliers, choosing costs less than looking.
-            torch.mul(spacings[j], rounded[j], out=value)
-            stored.copy_(arrivals[j])
-            torch.where(on_grid, value, clamped.copy_(stored), out=value)
-            torch.sub(targets[j], value, out=errors[j])
+
+    def settle(j: int) -> None:
+        torch.div(arrival[j], spacing[j], out=nearest[j]).round_()
+        torch.clamp(nearest[j], grid.low, grid.high, out=clamped)
+        torch.eq(nearest[j], clamped, out=on_grid)
+        # Both values are computed: at a percent of outliers, choosing costs less than looking.
+        torch.mul(spacing[j], nearest[j], out=value)
+        stored.copy_(arrival[j])
+        torch.where(on_grid, value, clamped.copy_(stored), out=value)
+        torch.sub(target[j], value, out=error[j])
+
+    sweep(unit_upper, arrivals, errors, settle)
     _require_finite(errors, targets)
     outlier_count = ((rounded < grid.low) | (rounded > grid.high)).sum().item()
     return _Run(factor, arrivals, rounded, outlier_count / targets.numel())
