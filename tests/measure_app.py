@@ -15,6 +15,24 @@ from pathlib import Path
 from browser import AppPage, chromium, serve
 
 ENTRY = Path(__file__).parents[1] / "app" / "main.py"
+# Name, link and, where there is one, the stepper's key and the limit in milliseconds.
+FIRST_PAGES = (
+    ("Home", "/", ""),
+    ("Nearest plane", "/nearest_plane", "plane_stepper_2"),
+    ("Error and bound", "/error_and_bound", "bound_stepper_2"),
+    ("Quantization order", "/quantization_order", "pivot_stepper_2"),
+)
+STEPS = (
+    ("Nearest plane, 2-D", "/nearest_plane?problem=skewed", "plane_stepper_2", 50),
+    ("GPTQ is Babai, 2-D", "/gptq_is_babai?problem=skewed", "lockstep_stepper_2", 50),
+    ("Error and bound, 2-D", "/error_and_bound?problem=skewed", "bound_stepper_2", 50),
+    ("Nearest plane, 3-D", "/nearest_plane?problem=three_inputs", "plane_stepper_3", 200),
+    ("Quantization order, 3-D", "/quantization_order?problem=three_inputs", "pivot_stepper_3", 200),
+)
+DRAGS = (
+    ("Nearest plane", "/nearest_plane?step=2", "plane_stepper_2"),
+    ("Error and bound", "/error_and_bound?step=2", "bound_stepper_2"),
+)
 
 
 def report(name: str, milliseconds: list[float], limit: float) -> None:
@@ -57,10 +75,10 @@ def steps(browser, address: str, query: str, key: str) -> list[float]:
     return taken
 
 
-def drags(browser, address: str) -> list[float]:
+def drags(browser, address: str, query: str, key: str) -> list[float]:
     """Milliseconds until each target of a drag of two hundred moves was answered."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    stepper = AppPage(page, address).open("/nearest_plane?step=2").stepper("plane_stepper_2")
+    stepper = AppPage(page, address).open(query).stepper(key)
     page.wait_for_timeout(500)
     x, y = stepper.handle_centre()
     page.mouse.move(x, y)
@@ -83,19 +101,13 @@ def main() -> None:
         f"plotly {version('plotly')}, headless Chromium with software rendering"
     )
     with serve(ENTRY) as address, chromium() as browser:
-        home = [first_page(browser, address, "/") for _ in range(5)]
-        report("first page ready: Home", home, 3500)
-        lesson = [
-            first_page(browser, address, "/nearest_plane", "plane_stepper_2") for _ in range(5)
-        ]
-        report("first page ready: a lesson with its figure", lesson, 3500)
-        plane = steps(browser, address, "/nearest_plane?problem=skewed", "plane_stepper_2")
-        report("a step in 2-D", plane, 50)
-        lockstep = steps(browser, address, "/gptq_is_babai?problem=skewed", "lockstep_stepper_2")
-        report("a step in 2-D beside the number lines", lockstep, 50)
-        space = steps(browser, address, "/nearest_plane?problem=three_inputs", "plane_stepper_3")
-        report("a step in 3-D", space, 200)
-        report("a dragged target answered", drags(browser, address), 300)
+        for name, path, key in FIRST_PAGES:
+            ready = [first_page(browser, address, path, key) for _ in range(5)]
+            report(f"first page ready: {name}", ready, 3500)
+        for name, path, key, limit in STEPS:
+            report(f"a step: {name}", steps(browser, address, path, key), limit)
+        for name, path, key in DRAGS:
+            report(f"a dragged target answered: {name}", drags(browser, address, path, key), 300)
 
 
 if __name__ == "__main__":

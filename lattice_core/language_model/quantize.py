@@ -138,8 +138,8 @@ def quantize_model(
 
     Notes
     -----
-    Memory, beside the model: float64 Hessians of all layers (c² · 8 bytes for each distinct input;
-    0.8 GB for SmolLM2-135M, twice that when they are handed over) and a copy of the new weights.
+    Memory, beside the model: float64 Hessians of all layers (c² · 8 bytes for each distinct input,
+    0.8 GB for SmolLM2-135M), and a copy of the new weights.
     """
     settings = _checked_settings(method, bits, group_size, order, damping, options)
     modules = _quantizable_layers(loaded.model, layers)
