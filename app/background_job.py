@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
@@ -45,18 +45,24 @@ class Job:
         What the work returned, once the state is "done".
     parts : list
         What the work has finished so far, for pages that show a result while it grows. Kept when
-        the job fails or is cancelled, and handed on to the job that takes its place.
+        the job fails or is cancelled. The job that takes its place goes on with the same list.
+    rank : int
+        `SHORT` or `LONG`.
     error : str
         For people to read, once the state is "failed".
     """
 
     def __init__(
-        self, give_way: Callable[[], None] = lambda: None, parts: Sequence[Any] = ()
+        self,
+        give_way: Callable[[], None] = lambda: None,
+        rank: int = SHORT,
+        parts: list[Any] | None = None,
     ) -> None:
         self.state: State = "waiting"
         self.progress = WAITING
         self.result: Any = None
-        self.parts: list[Any] = list(parts)
+        self.parts: list[Any] = [] if parts is None else parts
+        self.rank = rank
         self.error = ""
         self._give_way = give_way
         self._lock = threading.Lock()
@@ -152,7 +158,7 @@ class Turns:
 
 
 class BackgroundJobs:
-    """All jobs by key. The results of the `keep` last looked at are kept."""
+    """All jobs by key. Of each rank, the results of the `keep` last looked at are kept."""
 
     def __init__(self, keep: int) -> None:
         self._keep = keep
@@ -184,14 +190,19 @@ class BackgroundJobs:
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.state in ("failed", "cancelled"):
-                job = self._jobs[key] = Job(self._turns.give_way, job.parts if job else ())
+                job = self._jobs[key] = Job(self._turns.give_way, rank, job.parts if job else None)
                 threading.Thread(target=self._in_turn, args=(job, work, rank), daemon=True).start()
             self._jobs.move_to_end(key)
-            finished = [old for old, other in self._jobs.items() if not other.active]
-            for old in finished[: max(0, len(self._jobs) - self._keep)]:
-                if old != key:
-                    del self._jobs[old]
+            self._forget(key, rank)
             return job
+
+    def _forget(self, newest: Hashable, rank: int) -> None:
+        """Let go of what is too much; many short jobs do not push out a long one."""
+        equals = [key for key, job in self._jobs.items() if job.rank == rank]
+        finished = [key for key in equals if not self._jobs[key].active]
+        for key in finished[: max(0, len(equals) - self._keep)]:
+            if key != newest:
+                del self._jobs[key]
 
     def close(self) -> None:
         """Cancel everything and wait for the running work to notice: torch aborts the process if

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lattice_core.bounds import pivots
 from lattice_core.gram_schmidt import min_pivot_steps
 from lattice_core.lattice import Lattice
 from lattice_core.laws import TOLERANCE, LawCheck
@@ -11,21 +12,22 @@ from lattice_core.problem import Problem
 
 def min_pivot_takes_the_shortest(problem: Problem) -> LawCheck:
     """L11: min-pivot's smallest Schur complement is the shortest arrow left over."""
+    order = resolve_order("min_pivot", problem.damped_hessian)
+    taken = np.sqrt(pivots(problem.damped_hessian, order))[order[::-1]]
     steps = min_pivot_steps(problem.damped_hessian)
-    taken = np.array([step.lengths[step.index] for step in steps])
-    left = [step.lengths[step.residuals.any(axis=0)].min() for step in steps]
+    left = np.array([step.lengths[step.residuals.any(axis=0)].min() for step in steps])
     return LawCheck(
         "L11",
         "Min-pivot takes the shortest arrow left",
         "The order comes from the algebra: the smallest diagonal entry of the Schur complement. "
         "In the picture that is the shortest arrow once those taken before are projected out.",
         "[C] Algorithm 3",
-        "lengths taken, by the algebra",
+        r"$\sqrt{D_j}$ in pivot order, by the algebra",
         taken,
         "=",
         "shortest left, in the picture",
-        np.array(left),
-        bool(np.all(taken <= np.array(left) * (1 + TOLERANCE))),
+        left,
+        bool(np.abs(taken - left).max() <= TOLERANCE * left.max()),
     )
 
 
@@ -33,8 +35,8 @@ def greedy_pivots_satisfy_lovasz(problem: Problem) -> LawCheck:
     """L12: the lattice-reduction condition of Lovász, δ = 1, before size reduction."""
     order = resolve_order("min_pivot", problem.damped_hessian)
     _, triangle = Lattice.from_hessian(problem.damped_hessian, 1.0).gram_schmidt(order)
-    pivots, beside = np.diag(triangle) ** 2, np.diag(triangle, k=1) ** 2
-    left, right = pivots[:-1], beside + pivots[1:]
+    squares, beside = np.diag(triangle) ** 2, np.diag(triangle, k=1) ** 2
+    left, right = squares[:-1], beside + squares[1:]
     return LawCheck(
         "L12",
         "Min-pivot's order satisfies Lovász's condition",

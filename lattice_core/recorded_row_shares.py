@@ -46,6 +46,8 @@ class RecordedRowShares:
     layers : tuple of LayerRowShares
     model, text : str
         What ran, and the source of the calibration text.
+    model_sha256, text_sha256 : str
+        Of the model's file and of the text.
     tokens, bits, group_size : int
     scale_rule, order : str
         As `lattice_core.layers.quantize_layer` takes them.
@@ -53,11 +55,15 @@ class RecordedRowShares:
         λ.
     date, command : str
         When it was recorded (ISO 8601), and with what.
+    versions : dict of str
+        Of Python and the libraries.
     """
 
     layers: tuple[LayerRowShares, ...]
     model: str
+    model_sha256: str
     text: str
+    text_sha256: str
     tokens: int
     bits: int
     group_size: int
@@ -66,6 +72,7 @@ class RecordedRowShares:
     damping: float
     date: str
     command: str
+    versions: dict[str, str]
 
 
 def recorded_row_shares() -> RecordedRowShares:

@@ -214,7 +214,6 @@ def test_two_visitors_share_the_work_and_another_grid_its_hessians(fake) -> None
 def test_chosen_layer_is_opened_with_the_settings_it_was_found_with() -> None:
     app = open_page(bits="2", tokens="1024")
     app.session_state["survey_layer"] = "model.layers.3.mlp.up_proj"  # what a press on the map does
-    app.session_state["real_layers_opened"] = True
     app.run()
     assert "Block 3, up_proj" in said(app)
     press(app, "Open this layer")

@@ -152,6 +152,35 @@ def test_unexpected_error_is_named_and_logged(caplog) -> None:
     eventually(lambda: "A background job failed." in caplog.text)
 
 
+def test_short_jobs_do_not_push_out_a_long_one() -> None:
+    jobs = BackgroundJobs(keep=2)
+    finish(jobs.start("long", lambda job: None, rank=LONG))
+    for key in "abcd":
+        finish(jobs.start(key, lambda job: None))
+    assert jobs.get("long") is not None
+    assert [jobs.get(key) is not None for key in "abcd"] == [False, False, True, True]
+
+
+def test_what_a_cancelled_job_still_finishes_is_not_done_twice(gate) -> None:
+    jobs = BackgroundJobs(keep=2)
+
+    def fill(job: Job) -> None:
+        for number in range(len(job.parts), 3):
+            if job.cancelled:
+                return
+            gate(job)
+            job.parts.append(number)
+
+    first = jobs.start("a", fill, rank=LONG)
+    eventually(lambda: gate.runs == 1)
+    first.cancel()
+    again = jobs.start("a", fill, rank=LONG)
+    gate.opened.set()
+    finish(again)
+    assert again.parts == [0, 1, 2]
+    assert gate.runs == 3
+
+
 def test_results_not_looked_at_for_longest_are_forgotten() -> None:
     jobs = BackgroundJobs(keep=2)
     for key in "ab":

@@ -10,7 +10,7 @@ from lattice_core import ORDERS, damped, pivots, resolve_order
 
 torch = pytest.importorskip("torch")
 
-from lattice_core.layers import order_laws, quantize_layer  # noqa: E402
+from lattice_core.layers import order_comparison, order_laws, quantize_layer  # noqa: E402
 from lattice_core.layers.order_comparison import compare_orders  # noqa: E402
 
 
@@ -74,6 +74,20 @@ def test_laws_hold_or_are_void_where_codes_are_clipped(bits, rng) -> None:
         assert check.holds
         assert not check.void
     assert f"{100 * clipped:.2g} %" in order_laws.clipping_voids_the_bound(compared).void
+
+
+def test_L6_fails_where_the_solver_propagates_nothing(rng, monkeypatch) -> None:
+    # Correlated inputs, and coarse grids: without propagation the errors pile up.
+    inputs = rng.standard_normal((200, 1)) + 0.1 * rng.standard_normal((200, 63))
+    weight, hessian = layer(rng)[0], torch.tensor(inputs.T @ inputs)
+    assert order_laws.kept_rows_are_bounded(compare_orders(weight, hessian)).holds
+    blind = order_comparison.round_columns
+
+    def round_to_nearest(weight, factor, scales, grid):
+        return blind(weight, replace(factor, unit_upper=torch.eye(63).double()), scales, grid)
+
+    monkeypatch.setattr(order_comparison, "round_columns", round_to_nearest)
+    assert not order_laws.kept_rows_are_bounded(compare_orders(weight, hessian)).holds
 
 
 def test_law_of_the_bound_fails_on_a_loss_beyond_it(rng) -> None:

@@ -167,9 +167,29 @@ def test_float32_hessian_is_factorized_in_float32(rng) -> None:
         torch.tensor(weight, dtype=torch.float32), single, torch.tensor(scales), order
     )
     assert (codes.numpy() == solve(weight, hessian, scales, order)).mean() > 0.9
+
+
+def test_float32_takes_a_heavy_input_and_says_where_it_is_too_coarse(rng) -> None:
+    hessian = random_hessian(rng, 576, condition=1e3)
+    hessian[5] *= 100
+    hessian[:, 5] *= 100
+    order = resolve_order("act_order", hessian)
+    single = factorize(torch.tensor(hessian, dtype=torch.float32), order)
+    exact = factorize(torch.tensor(hessian), order)
+    torch.testing.assert_close(single.pivots.double(), exact.pivots, rtol=1e-2, atol=0)
     nearly_singular = torch.tensor([[1.0, 1.0], [1.0, 1.0 + 2**-23]])
-    with pytest.raises(ValueError, match=r"rank 1 of 2.*Or pass it in float64"):
+    with pytest.raises(ValueError, match=r"positive definite, but float32.*pass it in float64"):
         factorize(nearly_singular)
+    with pytest.raises(ValueError, match=r"rank 1 of 2.*damping=0\.01"):
+        factorize(torch.ones(2, 2))
+
+
+def test_layers_own_parameter_is_rounded(rng) -> None:
+    weight, hessian, scales = layer(rng, 63)
+    parameter = torch.nn.Parameter(torch.tensor(weight))
+    codes = nearest_plane_codes(parameter, torch.tensor(hessian), torch.tensor(scales))
+    assert not codes.requires_grad
+    np.testing.assert_array_equal(codes.numpy(), solve(weight, hessian, scales))
 
 
 @EVERY_GRID

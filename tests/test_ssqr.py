@@ -173,14 +173,21 @@ def test_bits_per_weight_counts_codes_scales_and_thirty_two_bits_an_outlier(rng)
     assert_close(ours.bits_per_weight, 3 + 16 * 3 / 130 + 32 * count / (20 * 130))
 
 
-def test_outlier_whose_stored_value_is_zero_still_counts() -> None:
-    # Weights this small are rounded to 0 by float16.
-    weight, hessian = np.full((1, 4), 1e-9), np.eye(4)
-    weight[0, 0] = 2e-9
-    ours = ssqr(weight, hessian, rate=0.3, bits=1, group_size=4)
-    assert ours.outlier_rate > 0
-    assert (ours.outliers.values() == 0).all()
-    assert ours.row_losses[0] <= ours.row_bounds[0]
+def test_outlier_whose_stored_value_is_zero_still_counts(rng) -> None:
+    weight, hessian = layer(rng)
+    weight[3] *= 1e-9  # weights this small are rounded to 0 by float16
+    ours = ssqr(weight, hessian, rate=0.2)
+    in_the_row = ours.outliers.indices()[0] == 3
+    assert in_the_row.any()
+    assert (ours.outliers.values()[in_the_row] == 0).all()
+    assert ours.outlier_rate == len(in_the_row) / weight.size
+    assert ours.row_losses[3] <= ours.row_bounds[3]
+
+
+def test_layer_too_small_for_float16_is_an_error(rng) -> None:
+    weight, hessian = layer(rng)
+    with pytest.raises(ValueError, match=r"too small for torch\.float16.*Scale the layer up"):
+        ssqr(1e-9 * weight, hessian, rate=0.2)
 
 
 def test_rows_of_zeros_stay_zero_and_keep_nothing_aside(rng) -> None:

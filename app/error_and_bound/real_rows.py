@@ -30,8 +30,8 @@ def real_rows() -> None:
     st.markdown(
         "Kept, the rows crowd near a third: a sum of hundreds of steps strays little from its mean. "
         "No theorem says that real weights are spread evenly over the box. **For them L7 is a "
-        "measurement.** Clipped, a few codes in a hundred are enough to void the bound of every row, "
-        "and some rows do exceed it."
+        "measurement.** Clipped, a few codes in a hundred are enough to void most rows' bounds; what "
+        "is said below each histogram is counted."
     )
     st.caption(
         f"Model: {recorded.model}. Text: the first {recorded.tokens:,} tokens of {recorded.text}. "

@@ -71,16 +71,16 @@ def share_histogram(
     end = min(max(1.0, float(shares.max(initial=0.0))), FARTHEST)
     edges = np.arange(0, np.ceil(end / WIDTH - 1e-9) + 1) * WIDTH
     shown = np.minimum(shares, edges[-1] - WIDTH / 2)
-    bound, free = (np.histogram(shown[keep], edges)[0] for keep in (~void, void))
+    kept, clipped = (np.histogram(shown[keep], edges)[0] for keep in (~void, void))
     more = [f"{low:.3g} … {low + WIDTH:.3g}" for low in edges[:-1]]
     if shares.max(initial=0.0) > edges[-1]:
         more[-1] = f"{edges[-2]:.3g} or more"
-    top = float((bound + free).max(initial=1))
+    top = float((kept + clipped).max(initial=1))
     bars = []
     if not void.all():
-        bars.append(_bars(edges, bound, more, "no code clipped", of))
+        bars.append(_bars(edges, kept, more, "no code clipped", of))
     if void.any():
-        bars.append(_bars(edges, free, more, "a code clipped: bound void", of))
+        bars.append(_bars(edges, clipped, more, "a code clipped: bound void", of))
     lines = [_line(mark, edges[-1], top) for mark in marks]
     return go.Figure(
         [*bars, *lines],

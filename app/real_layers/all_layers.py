@@ -135,6 +135,8 @@ def _results(choice: LayerChoice, calibration: Calibration, job: Job | None) -> 
 
 
 def _label(survey: "OrderSurvey", recorded: bool) -> None:
+    from lattice_core.language_model import embedded_text
+
     count = len(survey.layers)
     whole = f"all {count}" if count == len(ALL_LAYERS) else f"{count} of {len(ALL_LAYERS)}"
     group = f"groups of {survey.group_size}" if survey.group_size else "one scale a row"
@@ -150,6 +152,11 @@ def _label(survey: "OrderSurvey", recorded: bool) -> None:
             f"on {survey.cores} cores. Its settings: {settings}",
             icon=":material/history:",
         )
+        if survey.text_sha256 != embedded_text("calibration").sha256:
+            st.caption(
+                "The Python that runs here has other documentation than the recorded one, so what "
+                "is computed here differs a little even with the same settings."
+            )
     else:
         st.subheader(f"Computed here: {whole} layers", anchor="result")
         st.caption(f"Settings: {settings}")

@@ -129,7 +129,7 @@ def _own_text() -> "Text | None":
         "Text file (UTF-8, a few thousand words or more)",
         type=["txt", "md", "rst", "csv", "json", "py", "tex", "html"],
         key="own_text_upload",
-        help="It stays on the machine that serves this page, in memory, while you are here.",
+        help="It goes to the machine that serves this page, and stays in its memory with what is computed from it.",
     )
     refused = False
     if uploaded is not None:

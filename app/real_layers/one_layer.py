@@ -33,7 +33,7 @@ def _compare(choice: LayerChoice, data: work.BlockData) -> None:
         with st.spinner("Comparing four orders, codes kept and clipped.", show_time=True):
             compared = work.comparison(choice, data)
     except ValueError as error:
-        st.error(f"{choice.layer} cannot be quantized so: {error}", icon=":material/error:")
+        st.error(plain(f"{choice.layer} cannot be quantized so: {error}"), icon=":material/error:")
         return
     st.subheader(f"{choice.layer}: {compared.rows} × {compared.columns}", anchor="result")
     st.markdown("\n".join(f"- {sentence}" for sentence in conclusions(compared)))

@@ -4,8 +4,7 @@ Nothing here calls streamlit's elements: it runs in threads of its own.
 """
 
 import shlex
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app import cached
@@ -45,23 +44,17 @@ def survey(choice: LayerChoice, calibration: Calibration) -> "Callable[[Job], Or
     """Work that fills the job's parts with layers and reductions; what is there is left out."""
 
     def work(job: Job) -> "OrderSurvey | None":
-        began = time.monotonic()
-        known = cached.latest_hessians().get(calibration)
-        hessians = known or _gathered(job, calibration)
+        hessians = cached.latest_hessians().get(calibration) or _gathered(job, calibration)
         if hessians is None:
             return None
-        seconds = None if known else time.monotonic() - began
         _fill(job, choice, hessians)
-        return None if job.cancelled else survey_so_far(choice, calibration, job.parts, seconds)
+        return None if job.cancelled else survey_so_far(choice, calibration, job.parts)
 
     return work
 
 
 def survey_so_far(
-    choice: LayerChoice,
-    calibration: Calibration,
-    parts: Sequence[object],
-    hessian_seconds: float | None = None,
+    choice: LayerChoice, calibration: Calibration, parts: Sequence[object]
 ) -> "OrderSurvey":
     """What a job has found, with its settings."""
     from lattice_core.language_model import InputReduction
@@ -75,7 +68,7 @@ def survey_so_far(
         _how(choice),
         [part for part in parts if isinstance(part, LayerOrders)],
         [part for part in parts if isinstance(part, InputReduction)],
-        hessian_seconds=hessian_seconds,
+        hessian_seconds=None,
         command=_command(choice, calibration),
     )
 
@@ -102,7 +95,9 @@ def _fill(job: Job, choice: LayerChoice, hessians: "dict[str, Tensor]") -> None:
         skip=compared,
         cancel=lambda: job.cancelled,
     )
-    _drain(job, layers, COMPARING, len(hessians) - len(compared))
+    _drain(job, layers, COMPARING, len(hessians) - len(compared), [job.parts])
+    known = cached.latest_hessians().reductions(choice.damping)
+    job.parts.extend(reduction for reduction in known if reduction not in job.parts)
     reduced = {
         (part.layers[0], part.order) for part in job.parts if isinstance(part, InputReduction)
     }
@@ -110,13 +105,17 @@ def _fill(job: Job, choice: LayerChoice, hessians: "dict[str, Tensor]") -> None:
     reductions = survey_reductions(
         hessians, damping=choice.damping, skip=reduced, cancel=lambda: job.cancelled
     )
-    _drain(job, reductions, REDUCING, len(inputs) * len(REDUCED_FROM) - len(reduced))
+    left = len(inputs) * len(REDUCED_FROM) - len(reduced)
+    _drain(job, reductions, REDUCING, left, [job.parts, known])
 
 
-def _drain(job: Job, records: Any, message: str, total: int) -> None:
+def _drain(
+    job: Job, records: Iterable[Any], message: str, total: int, into: list[list[Any]]
+) -> None:
     job.report(message, 0, total)
     for done, record in enumerate(records, start=1):
-        job.parts.append(record)
+        for found in into:
+            found.append(record)
         job.report(message, done, total)
 
 

@@ -30,7 +30,7 @@ def ideas(choice: LayerChoice) -> list[tuple[str, str, dict[str, object]]]:
             )
         )
     if (more := _next("tokens", choice.tokens)) is not None:
-        offered.append((f"{more:,} tokens", "More text: the gap closes.", {"tokens": more}))
+        offered.append((f"{more:,} tokens", "More text. Does the gap close?", {"tokens": more}))
     if choice.compared_with != "windows":
         offered.append(
             (

@@ -36,9 +36,8 @@ def of_windows(transfer: "CalibrationTransfer") -> list[str]:
     held_out = transfer.losses[:draws, -1]
     return [
         f"Calibrated on {draws} draws from A, the loss on the draw itself is {_spread(own)}.",
-        f"On the other draws it is {_spread(among)}. Same text, other windows: this gap is "
-        "**overfitting**. The codes fit the very tokens they were made for. (Draws of many tokens "
-        "may share windows, which makes the gap look smaller.)",
+        f"On the other draws it is {_spread(among)}. Same text, other windows: {_gap(own, among)} "
+        "(Draws of many tokens may share windows, which makes a gap look smaller.)",
         f"On B it is **{_spread(held_out)}**. As far as that lies outside the range of the line "
         "before, the texts differ.",
         f"The {draws} losses on B are {_percent(held_out.max() - held_out.min())} apart. The choice "
@@ -69,6 +68,12 @@ def _against_nearest(held_out: float, nearest: float) -> str:
     if held_out < nearest:
         return told + f"{nearest / held_out:.3g} times as much."
     return told + "no more. **Calibrating on A is of no use for B here.**"
+
+
+def _gap(own: FloatArray, among: FloatArray) -> str:
+    if among.mean() <= own.mean():
+        return "there is no gap, so the codes do not overfit."
+    return "this gap is **overfitting**. The codes fit the very tokens they were made for."
 
 
 def _spread(losses: FloatArray) -> str:

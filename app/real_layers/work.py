@@ -14,7 +14,7 @@ from app.real_layers.choice import SHAPES, LayerChoice, layer_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lattice_core.language_model import LoadedModel, Text
+    from lattice_core.language_model import InputReduction, LoadedModel, Text
     from lattice_core.layers.calibration_transfer import CalibrationTransfer
     from lattice_core.layers.order_results import OrderComparison
     from lattice_core.recorded_row_shares import LayerRowShares
@@ -39,9 +39,9 @@ class Calibration:
     seed: int | None = None
 
     @property
-    def key(self) -> tuple[str, int, int | None]:
-        """What the Hessians depend on."""
-        return (self.text.sha256, self.tokens, self.seed)
+    def key(self) -> tuple[str, str, int, int | None]:
+        """What the Hessians depend on, and the name that goes with the text."""
+        return (self.text.sha256, self.text.source, self.tokens, self.seed)
 
     def draw(self, loaded: "LoadedModel") -> "Tensor":
         """The tokens, (tokens,)."""
@@ -77,10 +77,14 @@ class BlockData:
 
 
 class LatestHessians:
-    """The Hessians of a whole model, 0.8 GB for SmolLM2: only those gathered last are kept."""
+    """The Hessians of a whole model, 0.8 GB for SmolLM2: only those gathered last are kept.
+
+    With them, by damping, what LLL made of them; the grid plays no part in that.
+    """
 
     def __init__(self) -> None:
         self._kept: tuple[object, dict[str, Tensor]] = (None, {})
+        self._reductions: dict[float, list[InputReduction]] = {}
 
     def get(self, calibration: Calibration) -> "dict[str, Tensor] | None":
         """Those of this calibration, if they are the ones kept."""
@@ -89,11 +93,15 @@ class LatestHessians:
 
     def put(self, calibration: Calibration, hessians: "dict[str, Tensor]") -> None:
         """Keep these in place of the others."""
-        self._kept = (calibration.key, hessians)
+        self._kept, self._reductions = (calibration.key, hessians), {}
 
     def drop(self) -> None:
         """Make room before others are gathered."""
-        self._kept = (None, {})
+        self._kept, self._reductions = (None, {}), {}
+
+    def reductions(self, damping: float) -> "list[InputReduction]":
+        """Those made of the Hessians kept, to be added to."""
+        return self._reductions.setdefault(damping, [])
 
 
 def block_key(block: int, calibration: Calibration) -> tuple[object, ...]:

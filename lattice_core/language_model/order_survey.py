@@ -12,6 +12,7 @@ import platform
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
@@ -22,9 +23,17 @@ from torch import Tensor
 
 from lattice_core.language_model.calibrate import collect_hessians, linear_layers
 from lattice_core.language_model.load import LoadedModel, load_model
+from lattice_core.language_model.model_file import MODEL_FILE_SHA256, MODEL_NAME
 from lattice_core.language_model.survey_record import RECORDED, InputReduction, OrderSurvey
-from lattice_core.language_model.text import Text, draw_windows, embedded_text, read_text, tokenize
-from lattice_core.layers.hessian import damp
+from lattice_core.language_model.text import (
+    WINDOW,
+    Text,
+    draw_windows,
+    embedded_text,
+    read_text,
+    tokenize,
+)
+from lattice_core.layers.hessian import damp, require_damping
 from lattice_core.layers.order_comparison import OrderFactors, compare_factored, factor_orders
 from lattice_core.layers.order_results import LayerOrders, OrderComparison
 from lattice_core.layers.quantize_layer import checked_settings
@@ -34,11 +43,9 @@ from lattice_core.reduction import ReductionCancelled
 
 COMMAND = "lattice_core.language_model.order_survey"
 FILE = Path(__file__).with_name(RECORDED)
-WINDOW = 1024
 # LLL takes a second or two for 576 inputs, and a minute for 1,536.
 WIDEST = 1024
 REDUCED_FROM = ("back_to_front", "min_pivot")
-MODEL = "SmolLM2-135M-Instruct (GGUF, Q4_1 weights dequantized)"
 
 
 def survey_orders(
@@ -118,8 +125,9 @@ def survey_reductions(
 ) -> Iterator[InputReduction]:
     """Reduce each layer's inputs by LLL, once for all layers that share them.
 
-    It says how far above the best basis an order stands, for LLL may mix columns where an order
-    only sorts them. Inputs wider than `WIDEST` are left out.
+    It says how far above an LLL-reduced basis an order stands, for LLL may mix columns where an
+    order only sorts them. Inputs wider than `WIDEST` are left out, and so, with a warning, are those
+    for whose reduction float64 cannot vouch.
 
     Parameters
     ----------
@@ -133,6 +141,7 @@ def survey_reductions(
     cancel : callable, optional
         Asked now and then; the survey ends once it returns true.
     """
+    hessians = dict(hessians)  # a mapping may make its tensors when asked
     readers: dict[int, list[str]] = {}
     for name, hessian in hessians.items():
         if len(hessian) <= WIDEST:
@@ -146,6 +155,9 @@ def survey_reductions(
                 found = reduced_pivot_sum(damped_hessian, order, cancel=cancel)
             except ReductionCancelled:
                 return
+            except ValueError as error:
+                warnings.warn(f"{names[0]} from {order}: {error}", stacklevel=2)
+                continue
             yield InputReduction(
                 layers=tuple(names),
                 order=order,
@@ -184,7 +196,8 @@ def as_survey(
     for library in ("torch", "transformers"):
         versions[library] = version(library)
     return OrderSurvey(
-        model=MODEL,
+        model=MODEL_NAME,
+        model_sha256=MODEL_FILE_SHA256,
         text=text.source,
         text_sha256=text.sha256,
         tokens=token_count,
@@ -224,6 +237,9 @@ def _survey(asked: argparse.Namespace) -> OrderSurvey:
     }
     # Asked at once: the Hessians take minutes.
     checked_settings("gptq", bits=asked.bits, group_size=asked.group, scale_rule=asked.scales)
+    require_damping(asked.damping)
+    if not asked.out.parent.is_dir():
+        raise ValueError(f"there is no folder {asked.out.parent} to write {asked.out.name} into.")
     own = asked.text not in ("calibration", "evaluation")
     text = read_text(asked.text) if own else embedded_text(asked.text)
     loaded = load_model()

@@ -20,6 +20,7 @@ from lattice_core.language_model.calibrate import (
 )
 from lattice_core.language_model.load import LoadedModel
 from lattice_core.language_model.quantization_report import ModelReport, report_layer
+from lattice_core.language_model.text import WINDOW
 from lattice_core.layers.hessian import require_damping
 from lattice_core.layers.layer_problem import (
     FactoredHessian,
@@ -84,7 +85,8 @@ def quantize_layers(
     settings = _checked_settings(method, bits, group_size, order, damping, options)
     layers = _quantizable_layers(loaded.model, list(hessians))
     factor = partial(factor_hessian, order=order, damping=damping)
-    return _quantize_each(layers, hessians, factor, settings, progress, cancel)
+    # A mapping may make its tensors when asked; who shares one is told by the tensor itself.
+    return _quantize_each(layers, dict(hessians), factor, settings, progress, cancel)
 
 
 def quantize_model(
@@ -97,7 +99,7 @@ def quantize_model(
     group_size: int | None = 64,
     order: str = "act_order",
     damping: float = 0.01,
-    window: int = 1024,
+    window: int = WINDOW,
     progress: Callable[[str, int, int], None] | None = None,
     cancel: Callable[[], bool] | None = None,
     **options: Any,

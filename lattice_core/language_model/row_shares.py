@@ -20,7 +20,7 @@ import torch
 
 from lattice_core.language_model.calibrate import collect_hessians, linear_layers
 from lattice_core.language_model.load import load_model
-from lattice_core.language_model.model_file import MODEL_FILE_SHA256
+from lattice_core.language_model.model_file import MODEL_FILE_SHA256, MODEL_NAME
 from lattice_core.language_model.text import embedded_text, tokenize
 from lattice_core.layers.row_shares import layer_row_shares
 from lattice_core.layers.scales import ScaleRule
@@ -66,7 +66,7 @@ def record_row_shares() -> dict[str, object]:
         )
         layers.append(as_record(shares))
     return {
-        "model": "SmolLM2-135M-Instruct (GGUF, Q4_1 weights dequantized)",
+        "model": MODEL_NAME,
         "model_sha256": MODEL_FILE_SHA256,
         "text": text.source,
         "text_sha256": text.sha256,

@@ -27,7 +27,7 @@ from lattice_core.inputs import FloatArray, damped
 from lattice_core.integer_grid import IntegerGrid, nearest_codes
 from lattice_core.language_model.calibrate import collect_hessians, linear_layers
 from lattice_core.language_model.load import load_model
-from lattice_core.language_model.model_file import MODEL_FILE_SHA256
+from lattice_core.language_model.model_file import MODEL_FILE_SHA256, MODEL_NAME
 from lattice_core.language_model.text import embedded_text, tokenize
 from lattice_core.layers.scales import expand_scales, weight_scales
 
@@ -119,7 +119,7 @@ def record_slices() -> dict[str, object]:
             }
         )
     return {
-        "model": "SmolLM2-135M-Instruct (GGUF, Q4_1 weights dequantized)",
+        "model": MODEL_NAME,
         "model_sha256": MODEL_FILE_SHA256,
         "text": text.source,
         "text_sha256": text.sha256,

@@ -58,7 +58,8 @@ class OrderSurvey:
     ----------
     model, text : str
         What ran, and the source of the calibration text, for people to read.
-    text_sha256 : str
+    model_sha256, text_sha256 : str
+        Of the model's file and of the text.
     tokens, window : int
         Of the text, and how many see one another.
     seed : int or None
@@ -70,7 +71,7 @@ class OrderSurvey:
     reductions : tuple of InputReduction
         Of the inputs that are not too many for it.
     hessian_seconds : float or None
-        To run the text through the model; ``None`` if the Hessians were there.
+        To run the text through the model; ``None`` if that was not timed.
     date, command : str
         When (ISO 8601), and what repeats it.
     versions : dict of str
@@ -79,6 +80,7 @@ class OrderSurvey:
     """
 
     model: str
+    model_sha256: str
     text: str
     text_sha256: str
     tokens: int

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Part = Literal["calibration", "evaluation"]
 
+WINDOW = 1024  # tokens that see one another, unless said otherwise
+
 
 @dataclass(frozen=True)
 class Text:
@@ -140,7 +142,7 @@ def tokenize(loaded: "LoadedModel", text: Text, token_count: int | None = None) 
 
 
 def draw_windows(
-    loaded: "LoadedModel", text: Text, token_count: int, *, seed: int, window: int = 1024
+    loaded: "LoadedModel", text: Text, token_count: int, *, seed: int, window: int = WINDOW
 ) -> Tensor:
     """Windows of a text drawn at random, none twice: another seed is another calibration.
 

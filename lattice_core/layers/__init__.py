@@ -4,9 +4,14 @@ Conventions as in `lattice_core`: weights (r, c), raw Hessians ``XᵀX`` (c, c),
 
 Map
 ---
-`hessian` gathers ``XᵀX`` · `scales` grid spacings by row and group · `solver` the blocked nearest
-plane · `quantize_layer` the entry · `layer_problem` what a method starts from · `methods` one file
-each · `quantized_layer` the result and its losses · `reduction` LLL on a layer's lattice.
+Quantizing: `hessian` gathers ``XᵀX`` · `scales` grid spacings by row and group · `solver` nearest
+plane for all rows · `quantize_layer` the entry · `layer_problem` what a method starts from ·
+`methods` one file each · `quantized_layer` the result and its losses · `published_form` GPTQ as
+published, to measure against.
+
+Looking: `order_comparison` the orders on one layer, `order_results` what it finds, `order_laws` the
+laws checked on it · `row_shares` loss over bound of each row · `calibration_transfer` one text's
+codes judged on another · `reduction` LLL on a layer's lattice.
 """
 
 from lattice_core.layers.hessian import HessianAccumulator, damp

@@ -195,7 +195,8 @@ def factorize_in_order(order: str | ArrayLike | Tensor, damped_hessian: Tensor) 
     if not isinstance(order, str):
         return factorize(damped_hessian, order)
     require_order_name(order)
-    factorize(damped_hessian)  # the greedy rule divides by pivots, so they must be positive
+    if order == "min_pivot":
+        factorize(damped_hessian)  # the greedy rule divides by pivots, so they must be positive
     return factorize(damped_hessian, resolve_order_name(order, damped_hessian))
 
 
@@ -215,6 +216,6 @@ def resolve_order_name(order: str, damped_hessian: Tensor) -> IntArray:
     """
     matrix = damped_hessian.cpu().numpy().copy()
     dead = dead_inputs(damped_hessian).cpu().numpy()
-    if dead.any():
+    if dead.any() and not dead.all():
         np.fill_diagonal(matrix, np.where(dead, np.diag(matrix)[~dead].min(), np.diag(matrix)))
     return ORDERS[order](matrix)

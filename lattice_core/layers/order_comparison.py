@@ -34,8 +34,8 @@ class OrderFactors:
 
     Attributes
     ----------
-    raw : (c, c) float64 tensor
-        ``XᵀX``.
+    raw, damped : (c, c) float64 tensor
+        ``XᵀX`` and ``H + λ̄I``.
     factors : dict of PivotFactor
         Of the damped Hessian, by the order's name.
     seconds : dict of float
@@ -48,6 +48,7 @@ class OrderFactors:
     """
 
     raw: Tensor
+    damped: Tensor
     factors: dict[str, PivotFactor]
     seconds: dict[str, float]
     log_determinant: float
@@ -127,6 +128,7 @@ def factor_orders(
     log_determinant = torch.linalg.slogdet(damped_hessian[live[:, None], live])[1].item()
     return OrderFactors(
         raw=raw,
+        damped=damped_hessian,
         factors={order: factors[order] for order in orders},
         seconds=seconds,
         log_determinant=log_determinant,
@@ -191,8 +193,9 @@ def _run(
     began = time.perf_counter()
     rounding = round_columns(weight, factor, scales, grid)
     seconds = factors.seconds[order] + time.perf_counter() - began
-    # What each step adds, clipped or not: c/2 times cheaper than to count (q − w)ᵀ H (q − w) anew.
-    losses = (scales * rounding.offsets).square_() @ factor.pivots
+    # Anew from the weights: what the steps add up to could never exceed the bound (law L6).
+    error = scales * rounding.codes - weight
+    losses = torch.linalg.vecdot(error @ factors.damped, error)
     bounds = factor.row_bounds(scales)
     return OrderResult(
         order=order,

@@ -1,4 +1,4 @@
-"""LLL reduction of a whole layer's lattice, to see what no order of its columns can reach."""
+"""LLL reduction of a whole layer's lattice, to see what mixing columns adds to ordering them."""
 
 import time
 from collections.abc import Callable
@@ -15,21 +15,19 @@ from lattice_core.reduction import lll_reduce
 
 @dataclass(frozen=True)
 class LayerReduction:
-    """The Gram-Schmidt lengths of a layer's lattice before and after LLL.
+    """What LLL made of a layer's lattice.
 
     Attributes
     ----------
-    start_pivot_sum : float
-        ``tr(D)`` of the order that LLL started from, in squared units of the inputs.
     pivot_sum : float
-        ``tr(D)`` of the reduced basis; times ``s² / 4`` it is the bound for one scale s.
+        ``tr(D)`` of the reduced basis, in squared units of the inputs; times ``s² / 4`` it is the
+        bound for one scale s.
     swaps : int
         Exchanges of neighbours.
     seconds : float
-        To factorize and reduce, the order found.
+        To reduce, the order found and the Hessian factorized.
     """
 
-    start_pivot_sum: float
     pivot_sum: float
     swaps: int
     seconds: float
@@ -44,8 +42,8 @@ def reduced_pivot_sum(
 ) -> LayerReduction:
     """LLL on the lattice of a layer with one scale for all weights, started from an order.
 
-    The basis is R of ``H[p][:, p] = RᵀR``, p the pivot order. The moves are our own, whatever is
-    installed, so that the result and the count of exchanges are the same on every machine.
+    The basis is R of ``H[p][:, p] = RᵀR``, p the pivot order. The moves are our own, so that what
+    counts as an exchange does not depend on whether fpylll is there.
 
     Parameters
     ----------
@@ -78,7 +76,6 @@ def reduced_pivot_sum(
         Lattice(basis[np.ix_(live, live)]), delta, backend="steps", cancel=cancel
     )
     return LayerReduction(
-        start_pivot_sum=float(np.sum(lengths**2)),
         pivot_sum=float(np.sum(np.diag(reduction.lattice.gram_schmidt()[1]) ** 2)),
         swaps=reduction.swaps,
         seconds=time.perf_counter() - began,

@@ -24,7 +24,9 @@ from lattice_core.layers.scales import require_finite_weight
 
 # So many columns go one by one, each moved by a matrix-vector product.
 LEAF = 16
-# A pivot below this multiple of c · 2⁻⁵² · H_jj consists of rounding errors alone.
+# A pivot below this multiple of c · ε · H_jj consists of rounding errors alone; ε is that of the
+# dtype. In float32 it is a multiple of √c · ε · H_jj, as errors grow that do not all point one way:
+# c · ε would refuse layers of real models.
 PIVOT_NOISE = 10
 
 
@@ -36,9 +38,9 @@ class PivotFactor:
     ----------
     order : (c,) int64 tensor
         Quantization order; ``order[0]`` is first.
-    unit_upper : (c, c) float64 tensor
-        U, rows and columns in pivot order.
-    pivots : (c,) float64 tensor
+    unit_upper : (c, c) tensor
+        U, rows and columns in pivot order; float64, or float32 if the Hessian was.
+    pivots : (c,) tensor
         D, by **input column**. 0 for a dead input.
     """
 
@@ -121,9 +123,10 @@ def nearest_plane_codes(
     >>> nearest_plane_codes(torch.tensor([[0.65, 1.25]]), hessian, 1.0).tolist()
     [[1, 1]]
     """
+    weight = weight.detach()  # a layer's weights are a parameter, and rounding has no gradient
     require_finite_weight(weight)
     spacings = broadcast_scales(scales, weight)
-    factor = factorize(damped_hessian.to(weight.device), order)
+    factor = factorize(damped_hessian.detach().to(weight.device), order)
     if weight.shape[1] != len(factor.order):
         raise ValueError(
             f"weight has {weight.shape[1]} columns and damped_hessian {len(factor.order)}; "
@@ -156,7 +159,8 @@ def factorize(damped_hessian: Tensor, order: ArrayLike | Tensor | None = None) -
     permuted = matrix.index_select(0, columns).gather(1, columns.expand(len(columns), -1))
     upper, info = torch.linalg.cholesky_ex(permuted, upper=True)
     diagonal = upper.diagonal().clone()
-    noise = PIVOT_NOISE * c * torch.finfo(matrix.dtype).eps * matrix.diagonal()[columns]
+    growth = c if matrix.dtype == torch.float64 else c**0.5
+    noise = PIVOT_NOISE * growth * torch.finfo(matrix.dtype).eps * matrix.diagonal()[columns]
     if info.item() or (diagonal.square() <= noise).any():
         raise ValueError(_why_not_positive_definite(matrix))
     pivots = matrix.new_zeros(c)
@@ -294,10 +298,15 @@ def _require_symmetric(damped_hessian: Tensor) -> None:
 
 
 def _why_not_positive_definite(matrix: Tensor) -> str:
-    eigenvalues = torch.linalg.eigvalsh(matrix)
+    eigenvalues = torch.linalg.eigvalsh(matrix.double())
     mean_diagonal = matrix.diagonal().mean().item()
     smallest = eigenvalues[0].item()
-    noise = len(matrix) * torch.finfo(matrix.dtype).eps * eigenvalues.abs().max()
+    noise = len(matrix) * torch.finfo(torch.float64).eps * eigenvalues.abs().max()
+    if smallest > noise and matrix.dtype == torch.float32:
+        return (
+            "the damped Hessian is positive definite, but float32 is too coarse to factorize it "
+            f"(eigenvalues {smallest:.3g} … {eigenvalues[-1].item():.3g}): pass it in float64."
+        )
     rank = int((eigenvalues > noise).sum())
     dead = int(dead_inputs(matrix).sum())
     causes = [f"rank {rank} of {len(matrix)}, so some inputs depend on others"]
@@ -312,5 +321,4 @@ def _why_not_positive_definite(matrix: Tensor) -> str:
     if mean_diagonal <= 0:
         return message + "Damping is relative to the diagonal and cannot help: pass XᵀX."
     enough = max(0.01, -2 * smallest / mean_diagonal)
-    message += f"Use damping={enough:.2g}: {enough:.2g} · mean(diag H) on the diagonal."
-    return message + (" Or pass it in float64." if matrix.dtype == torch.float32 else "")
+    return message + f"Use damping={enough:.2g}: {enough:.2g} · mean(diag H) on the diagonal."

@@ -74,7 +74,8 @@ def ssqr(problem: LayerProblem) -> QuantizedLayer:
     Raises
     ------
     ValueError
-        If an outlier does not fit float16.
+        If an outlier is too large for float16, or the outliers are so small that storing them loses
+        more than codes would.
     """
     pivot_factor, rate = problem.hessian.factor, problem.settings.outlier_rate
     pivot_order = pivot_factor.order.flip(0)
@@ -97,7 +98,9 @@ def ssqr(problem: LayerProblem) -> QuantizedLayer:
         aside.nonzero().T, stored, aside.shape, is_coalesced=True, check_invariants=True
     )
     farthest = scales.square() / 4
-    farthest[aside] = (arrivals[aside] - stored).square()
+    lost = (arrivals[aside] - stored).square()
+    _require_fine_enough(lost, arrivals[aside], farthest[aside])
+    farthest[aside] = lost
     share = OUTLIER_BITS * len(stored) / codes.numel()
     return measure(
         problem,
@@ -161,6 +164,16 @@ def _run(
     _require_finite(errors, targets)
     outlier_count = ((rounded < grid.low) | (rounded > grid.high)).sum().item()
     return _Run(factor, arrivals, rounded, outlier_count / targets.numel())
+
+
+def _require_fine_enough(lost: Tensor, values: Tensor, allowed: Tensor) -> None:
+    """The 16 bits must not cost more than a code would: below its normal range float16 is coarse."""
+    if lost.sum() > allowed.sum():
+        raise ValueError(
+            f"the outliers, at most {values.abs().max():.3g}, are too small for {STORED_DTYPE}, "
+            f"which is coarse below {torch.finfo(STORED_DTYPE).smallest_normal:.2g}. Scale the "
+            "layer up, or use another method."
+        )
 
 
 def _require_finite(errors: Tensor, targets: Tensor) -> None:
