@@ -13,8 +13,13 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": "**Nearest Plane**: GPTQ, run back to front, is Babai's nearest plane."},
 )
-# The page's head is nearly empty; what is projected should begin near the top.
-st.html("<style>[data-testid='stMainBlockContainer'] {padding-top: 4.5rem}</style>")
+# The page's head is nearly empty; what is projected should begin near the top. On a phone a wide
+# table scrolls by itself and not the page with it.
+st.html(
+    "<style>[data-testid='stMainBlockContainer'] {padding-top: 4.5rem}"
+    "@media (max-width: 640px) {[data-testid='stMarkdownContainer'] table "
+    "{display: block; overflow-x: auto; max-width: 100%}}</style>"
+)
 page = st.navigation(pages(), position="top")
 open_link(to_problem=not is_laboratory(page))
 page.run()

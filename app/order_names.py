@@ -27,7 +27,7 @@ ORDER_NAMES = {
     "front_to_back": OrderName(
         "front to back",
         "Front to back (GPTQ's default)",
-        "columns 0, 1, 2, …, as GPTQ does by default.",
+        "the first column first, then the second, and so on, as GPTQ does by default.",
     ),
     "back_to_front": OrderName(
         "back to front",

@@ -91,7 +91,8 @@ def _stepper(problem: Problem) -> None:
             )
             st.caption(
                 "★ the shortest: taken. Its length is $R_{jj} = \\sqrt{D_j}$. What is taken first is "
-                "rounded last, so the order of rounding is this one read backwards."
+                "rounded last, so the order of rounding is this one read backwards. The picture always "
+                "shows min-pivot; the order chosen above is bold in the tables below."
             )
             if problem.size > 3:
                 st.caption(
@@ -146,7 +147,8 @@ def _try() -> None:
             ),
             Try(
                 "Greedy misses",
-                "Min-pivot is third of six: the shortest arrow was the wrong one to begin with.",
+                "Min-pivot's bound is third of six: the shortest arrow was the wrong one to begin with. All "
+                "six end on one point here, so only the bound is worse.",
                 random_problem(3, 30),
                 4,
             ),

@@ -17,7 +17,7 @@ def page() -> None:
     st.markdown(
         "GPTQ rounds the columns of a layer's weight matrix one by one. Each rounding error is "
         "made up for by the columns still to come. So it matters who comes first and who is last. "
-        "The four orders are compared here and now, on a small language model."
+        "Here four orders are compared on a small language model."
     )
     if missing := what_is_missing():
         st.info(

@@ -5,6 +5,7 @@ import streamlit as st
 
 from app.figures.bound_bars import percent
 from app.figures.share_histogram import A_THIRD, bound_mark, mean_mark, share_histogram
+from app.order_names import ORDER_NAMES
 from lattice_core.recorded_row_shares import LayerRowShares, recorded_row_shares
 
 
@@ -36,7 +37,7 @@ def real_rows() -> None:
     st.caption(
         f"Model: {recorded.model}. Text: the first {recorded.tokens:,} tokens of {recorded.text}. "
         f"GPTQ, {recorded.bits} bits, groups of {recorded.group_size}, {recorded.scale_rule} scales, "
-        f"{recorded.order}, damping {recorded.damping:g}. Recorded with `{recorded.command}`. "
+        f"{ORDER_NAMES[recorded.order].name}, damping {recorded.damping:g}. Recorded with `{recorded.command}`. "
         "The page *Real layers* measures any layer here and now."
     )
 

@@ -49,8 +49,9 @@ def _result(steps: tuple[GramSchmidtStep, ...]) -> str:
         volume *= float(step.lengths[step.index])
     return (
         f"Done. Taken: {taken}. That is the pivot order. Read backwards it is the order of rounding: "
-        f"{rounded}. The lengths left over are the edges of a box of volume {lengths} = "
-        f"{short(volume)}. Every order gives a box of this volume; the nearer to a cube, the better."
+        f"{rounded}. The lengths left over are the edges of the box before scaling by the grid "
+        f"spacings, of volume {lengths} = {short(volume)}. Every order gives this volume; the "
+        "nearer to a cube, the better."
     )
 
 

@@ -10,7 +10,7 @@ from app.background_job import Job
 from app.laws import laws_panel
 from app.order_names import ORDER_NAMES
 from app.real_layers.choice import LayerChoice
-from app.real_layers.order_table import amount
+from app.real_layers.order_table import amount, explanations
 from app.real_layers.survey_downloads import survey_downloads
 from app.real_layers.survey_figures import (
     OVERFLOW_TITLES,
@@ -29,7 +29,7 @@ from app.real_layers.survey_job import (
 from app.real_layers.survey_quantities import Pick, picked
 from app.real_layers.survey_sentences import findings
 from app.real_layers.survey_table import survey_table
-from app.real_layers.work import Calibration
+from app.real_layers.work import Calibration, start_block
 from app.shared_problem import plain, shows
 from app.snippets import survey_snippet
 
@@ -126,9 +126,16 @@ def _results(choice: LayerChoice, calibration: Calibration, job: Job | None) -> 
         "Measured on the model as it is: each layer's inputs come from the unquantized model. No "
         "block sees the errors of those before it."
     )
+    with st.expander("What the words mean", icon=":material/sort:"):
+        explanations()
+        st.markdown(
+            "**LLL** reduces a lattice basis: it exchanges neighbouring vectors (a **swap**) and "
+            "subtracts multiples of earlier ones, where an order can only sort them. It shows what "
+            "an order leaves to be gained. A reduced basis cannot be used with clipping."
+        )
     pick = pick_controls()
     survey_map(survey, pick, _choose)
-    _chosen(choice, survey, pick, recorded)
+    _chosen(choice, calibration, survey, pick)
     survey_table(survey, pick.order, _choose)
     survey_scatter(survey, pick)
     return survey
@@ -166,7 +173,10 @@ def _choose(layer: str) -> None:
     st.session_state.survey_layer = layer
 
 
-def _chosen(choice: LayerChoice, survey: "OrderSurvey", pick: Pick, recorded: bool) -> None:
+def _chosen(
+    choice: LayerChoice, calibration: Calibration, survey: "OrderSurvey", pick: Pick
+) -> None:
+    recorded = survey is cached.recorded_survey()
     name = st.session_state.get("survey_layer")
     layer = next((layer for layer in survey.layers if layer.layer == name), None)
     if layer is None:
@@ -181,6 +191,8 @@ def _chosen(choice: LayerChoice, survey: "OrderSurvey", pick: Pick, recorded: bo
             f"{' (void, for codes are clipped)' if result.clipped_fraction else ''}."
         )
         if st.button("Open this layer", icon=":material/open_in_new:", key="survey_open"):
+            if not recorded and cached.latest_hessians().get(calibration):
+                start_block(layer.block, calibration)  # at once, for its Hessians are there
             _open(choice, survey, layer, recorded)
 
 

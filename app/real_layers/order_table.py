@@ -20,7 +20,7 @@ COLUMNS = {
     "Struck through where codes are clipped.",
     "loss": "the squared change of the layer's output on the text, damping included, "
     "summed over all tokens and rows.",
-    "÷ bound": "how much of the bound is used up.",
+    "÷ bound": "how much of the bound is used up: the loss of all rows over the bound of all rows.",
     "relative": "the loss over the squared size of the output, $\\lVert XW^\\top\\rVert^2$. "
     "The one to compare between layers.",
     "clipped": "the share of codes that wanted to lie beyond the grid.",

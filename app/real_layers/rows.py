@@ -65,4 +65,4 @@ def _histogram(shares: FloatArray, void: np.ndarray, kind: str) -> None:
 
 
 def _range(shares: FloatArray) -> str:
-    return f"Mean {shares.mean():.3f}, from {shares.min():.3f} to {shares.max():.3f}."
+    return f"Mean over rows {shares.mean():.3f}, from {shares.min():.3f} to {shares.max():.3f}."

@@ -53,8 +53,8 @@ def of_damping(
     best = int(np.argmin(held_out))
     low = int(np.argmin(own))
     return [
-        f"Damping adds to the diagonal of the Hessian. The codes then fit {a} less closely: on {a} "
-        f"the loss is least with λ = {dampings[low]:g}.",
+        f"Damping adds to the diagonal of the Hessian, so that {a} has less of a say in the codes. "
+        f"On {a} itself the loss is least with λ = {dampings[low]:g}.",
         f"On {b} it is least with **λ = {dampings[best]:g}**: {_percent(held_out[best])}, where "
         f"λ = {dampings[low]:g} has {_percent(held_out[low])}."
         if best != low

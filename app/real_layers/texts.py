@@ -112,7 +112,8 @@ def _table(transfer: "CalibrationTransfer") -> None:
     )
     st.caption(
         "In each cell the loss, in percent of the layer's output. Below it: how many times the "
-        "loss of calibrating on the column's own text. The darker, the more."
+        "loss of calibrating on the column's own text. The darker, the more; from the worst text on "
+        "all cells are equally dark."
     )
 
 
