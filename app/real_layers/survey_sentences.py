@@ -39,8 +39,9 @@ def _pivots(layers: "Sequence[LayerOrders]") -> str:
     ratios = [pivot_sum(la, "min_pivot") / pivot_sum(la, "back_to_front") for la in layers]
     natural = [pivot_sum(la, "front_to_back") / pivot_sum(la, "back_to_front") for la in layers]
     return (
-        f"Min-pivot brings tr(D) to **{min(ratios):.2f} … {max(ratios):.2f}** of back to front's, "
-        f"{min(natural):.2f} … {max(natural):.2f} is front to back's. The grid plays no part in that."
+        f"Min-pivot brings tr(D) to **{min(ratios):.2f} … {max(ratios):.2f}** of back to front's. "
+        f"Front to back has {min(natural):.2f} … {max(natural):.2f} of it. The grid plays no part "
+        "in that."
     )
 
 
