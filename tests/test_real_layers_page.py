@@ -16,13 +16,10 @@ from real_layers_app import open_page, press, shown_text, value_in_link, wait
 from streamlit.testing.v1 import AppTest
 
 from app import cached, machine
-from app.order_names import ORDER_NAMES
 from app.real_layers import work
 from app.real_layers.choice import BLOCKS, OPTIONS, SHAPES, LayerChoice, from_query, layer_name
 from app.real_layers.controls import calibration
 from app.real_layers.order_downloads import comparison_csv, profiles_csv
-from app.real_layers.order_quiz import explain, nearest_option
-from app.real_layers.order_table import amount
 from app.snippets import compare_orders_snippet
 from lattice_core import ORDERS
 from lattice_core.language_model import model_file
@@ -298,42 +295,6 @@ def test_snippet_and_downloads_carry_the_pages_numbers() -> None:
         assert (overflow, order) == (result.overflow, result.order)
         found = [float(pivot_sum), float(loss), float(bound)]
         assert found == pytest.approx([result.pivot_sum, result.loss, result.bound], rel=1e-6)
-
-
-def test_numbers_are_written_out() -> None:
-    assert [amount(11674.2), amount(0.5), amount(5458671.0)] == ["11,670", "0.5", "5,459,000"]
-
-
-@pytest.mark.parametrize(
-    ("factor", "more", "wanted"), [(0.2, True, 0.25), (0.6, True, 0.5), (5.0, False, 4.0)]
-)
-def test_quiz_takes_the_nearest_factor(factor, more, wanted) -> None:
-    assert nearest_option(factor, more) == wanted
-
-
-@pytest.mark.parametrize("rule", ["absmax", "mse"])
-def test_quiz_tells_by_how_much_the_grid_spacings_change(rule, rng) -> None:
-    torch = pytest.importorskip("torch")
-    from lattice_core.layers import quantize_layer
-    from lattice_core.layers.order_comparison import compare_orders
-
-    weight, hessian = torch.tensor(rng.standard_normal((5, 63))), torch.eye(63)
-    coarse, fine = (
-        compare_orders(weight, hessian, bits=bits, scale_rule=rule).result("act_order", "keep")
-        for bits in (2, 3)
-    )
-    # All pivots are the same here, so they weigh nothing.
-    spacings = [
-        quantize_layer(weight, hessian, bits=bits, scale_rule=rule).scales.square().mean().sqrt()
-        for bits in (2, 3)
-    ]
-    told = explain(coarse, fine)
-    assert f"multiplied by **{fine.loss / coarse.loss:.3f}**" in told
-    assert f"by a factor of {spacings[1] / spacings[0]:.3f} " in told
-
-
-def test_every_order_has_a_name() -> None:
-    assert list(ORDER_NAMES) == list(ORDERS)
 
 
 # In the browser

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures.bound_bars import percent
-from app.figures.share_histogram import A_THIRD, bound_mark, mean_mark, share_histogram
+from app.figures.share_histogram import row_histogram
 from app.order_names import ORDER_NAMES
 from lattice_core.recorded_row_shares import LayerRowShares, recorded_row_shares
 
@@ -44,13 +44,7 @@ def real_rows() -> None:
 
 def _rows_figure(layer: LayerRowShares, shares: np.ndarray, void: np.ndarray, kind: str) -> None:
     st.plotly_chart(
-        share_histogram(
-            shares,
-            void,
-            [A_THIRD, mean_mark(shares, "rows"), bound_mark(void)],
-            of="rows",
-            height=320,
-        ),
+        row_histogram(shares, void),
         key=f"rows_{layer.layer}_{kind}",
         alt=f"Histogram of loss over bound of the rows of {layer.layer}, codes {kind}. "
         f"Mean {shares.mean():.3f}.",

@@ -109,6 +109,12 @@ def share_histogram(
     )
 
 
+def row_histogram(shares: FloatArray, void: np.ndarray) -> go.Figure:
+    """The rows of a layer, with a third, their mean and the bound marked; arguments as above."""
+    marks = [A_THIRD, mean_mark(shares, "rows"), bound_mark(void)]
+    return share_histogram(shares, void, marks, of="rows", height=310)
+
+
 def _bars(edges: FloatArray, counts: np.ndarray, bins: list[str], name: str, of: str) -> go.Bar:
     void = "void" in name
     return go.Bar(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app.figures.share_histogram import A_THIRD, bound_mark, mean_mark, share_histogram
+from app.figures.share_histogram import row_histogram
 from app.order_names import ORDER_NAMES
 from app.real_layers import work
 from app.real_layers.choice import LayerChoice
@@ -52,13 +52,7 @@ def rows_of(choice: LayerChoice, data: work.BlockData, compared: "OrderCompariso
 
 def _histogram(shares: FloatArray, void: np.ndarray, kind: str) -> None:
     st.plotly_chart(
-        share_histogram(
-            shares,
-            void,
-            [A_THIRD, mean_mark(shares, "rows"), bound_mark(void)],
-            of="rows",
-            height=300,
-        ),
+        row_histogram(shares, void),
         key=f"rows_{kind}",
         alt=f"Histogram of loss over bound of the layer's rows, codes {kind}. {_range(shares)}",
     )

@@ -1,0 +1,188 @@
+"""Who multiplies: ours, torch's 16-bit product, and the 4-bit products of others where they run.
+
+A contender gets a drawn weight and x, and returns calls that all give the same y from different copies
+of the weight, and the bytes that one of them reads and writes. Whoever cannot run says why.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from kernels.benchmark.cases import Case, dense_bytes
+from kernels.benchmark.timing import copies_wanted
+from kernels.cpu_matmul import prepare
+from kernels.dispatch import quantized_matmul, unavailable
+from kernels.launch import Launch
+from kernels.packing import PackedWeight, unpack
+from kernels.reference import dequantize
+
+MOST_COPIES = 64
+
+
+class CannotRun(Exception):
+    """Says why a contender does not take part; the message is for people to read."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender ready to be timed.
+
+    Attributes
+    ----------
+    calls : list of callable
+        Each returns y, (M, r), from a copy of its own.
+    bytes : int
+        Read and written by one call.
+    """
+
+    calls: list[Callable[[], Tensor]]
+    bytes: int
+
+
+Contender = Callable[[Case, PackedWeight, Tensor], Entry]
+
+
+def ours(
+    case: Case, packed: PackedWeight, x: Tensor, *, backend: str, launch: Launch | None = None
+) -> Entry:
+    """A backend of `kernels.dispatch`."""
+    if reason := unavailable(backend, x, packed):
+        raise CannotRun(reason)
+    packs = _copies(packed, packed.bytes, x.device)
+    moved = packed.bytes + x.nbytes + len(x) * case.rows * x.itemsize
+    if backend != "triton":
+        if backend == "cpu":
+            for copy in packs:
+                prepare(copy)
+        return Entry([partial(quantized_matmul, x, p, backend=backend) for p in packs], moved)
+    from kernels.ssqr_matmul import ssqr_matmul
+
+    out = x.new_empty(len(x), case.rows)
+    return Entry([partial(ssqr_matmul, x, p, out, launch) for p in packs], moved)
+
+
+def dense(case: Case, packed: PackedWeight, x: Tensor, *, dtype: torch.dtype) -> Entry:
+    """`torch.matmul` with the weight written out."""
+    weight = dequantize(packed).to(dtype)
+    left = x.to(dtype)
+    weights = [
+        weight.clone() if k else weight for k in range(_count(weight.nbytes, x.device))
+    ]
+    moved = dense_bytes(case, len(x), weight.itemsize)
+    return Entry([partial(torch.matmul, left, w.T) for w in weights], moved)
+
+
+def torch_int4(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
+    """torch's own 4-bit product on a GPU, in bfloat16, of the codes without the outliers."""
+    _require_peer_case(case, x, dtype=torch.bfloat16)
+    codes, scales, _ = unpack(packed)
+    stored = (codes.to(torch.int16) + 8).to(torch.uint8)
+    pairs = (stored[:, ::2] << 4) | stored[:, 1::2]
+    weight = torch.ops.aten._convert_weight_to_int4pack(pairs.contiguous(), 8)
+    both = torch.stack([scales.T, torch.zeros_like(scales.T)], dim=-1).to(torch.bfloat16)
+    moved = weight.nbytes + both.nbytes + x.nbytes + len(x) * case.rows * x.itemsize
+    calls = [
+        partial(torch.ops.aten._weight_int4pack_mm, x, copy, case.group_size, both.contiguous())
+        for copy in _tensor_copies(weight, x.device)
+    ]
+    return Entry(calls, moved)
+
+
+def gemlite(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
+    """gemlite (PyPI, Apache-2.0), Triton kernels for 4 and 2 bits, of the codes without the outliers."""
+    if find_spec("gemlite") is None:
+        raise CannotRun("not installed (pip install gemlite)")
+    _require_peer_case(case, x, bits=(2, 4))
+    from gemlite import DType, GemLiteLinear
+
+    codes, scales, _ = unpack(packed)
+    stored = (codes.to(torch.int16) + (1 << (case.bits - 1))).to(torch.uint8)
+    dtype = DType.BF16 if x.dtype == torch.bfloat16 else DType.FP16
+    layers = []
+    for _ in range(_count(packed.bytes, x.device)):
+        layer = GemLiteLinear(
+            case.bits,
+            group_size=case.group_size,
+            in_features=case.columns,
+            out_features=case.rows,
+            input_dtype=dtype,
+            output_dtype=dtype,
+        )
+        layer.pack(stored, scales.to(x.dtype), 1 << (case.bits - 1), None)
+        layers.append(layer)
+    moved = layers[0].W_q.nbytes + 2 * scales.numel() + x.nbytes + len(x) * case.rows * x.itemsize
+    return Entry([partial(layer, x) for layer in layers], moved)
+
+
+def marlin(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
+    """Marlin (IST-DASLab, Apache-2.0), CUDA, of the codes without the outliers, in float16."""
+    try:
+        from marlin import Layer
+    except ImportError:
+        raise CannotRun("not installed (github.com/IST-DASLab/marlin)") from None
+    _require_peer_case(case, x)
+    if case.group_size != 128 or case.columns % 128 or case.rows % 256:
+        raise CannotRun("takes groups of 128, inputs in 128s and outputs in 256s")
+    codes, scales, _ = unpack(packed)
+    linear = torch.nn.Linear(case.columns, case.rows, bias=False, dtype=torch.float16)
+    linear.to(x.device).weight.data = (
+        codes * scales.repeat_interleave(case.group_size, dim=1)
+    ).to(torch.float16)
+    layers = []
+    for _ in range(_count(packed.bytes, x.device)):
+        layer = Layer(case.columns, case.rows, groupsize=case.group_size).to(x.device)
+        layer.pack(linear, scales)
+        layers.append(layer)
+    half = x.to(torch.float16)
+    moved = layers[0].B.nbytes + layers[0].s.nbytes + 2 * len(x) * (case.rows + case.columns)
+    return Entry([partial(layer, half) for layer in layers], moved)
+
+
+def contenders(device: torch.device) -> dict[str, Contender]:
+    """Who takes part on a device, by the name they are reported under; the baseline is bfloat16."""
+    baseline: dict[str, Contender] = {"bfloat16": partial(dense, dtype=torch.bfloat16)}
+    if device.type != "cuda":
+        return baseline | {
+            "float32": partial(dense, dtype=torch.float32),
+            "cpu": partial(ours, backend="cpu"),
+        }
+    return baseline | {
+        "triton": partial(ours, backend="triton"),
+        "torch int4": torch_int4,
+        "gemlite": gemlite,
+        "marlin": marlin,
+    }
+
+
+WITHOUT_OUTLIERS = ("torch int4", "gemlite", "marlin")  # they multiply the codes alone
+BASELINES = ("bfloat16", "float32")  # what does not depend on bits and outliers
+OURS = ("triton", "cpu")
+
+
+def _require_peer_case(
+    case: Case, x: Tensor, *, bits: tuple[int, ...] = (4,), dtype: torch.dtype | None = None
+) -> None:
+    if x.device.type != "cuda":
+        raise CannotRun("needs a GPU")
+    if case.bits not in bits:
+        raise CannotRun(f"has no {case.bits}-bit product")
+    if dtype is not None and x.dtype != dtype:
+        raise CannotRun(f"takes {dtype}, not {x.dtype}")
+    if case.columns % case.group_size:
+        raise CannotRun(f"takes whole groups of {case.group_size} columns")
+
+
+def _count(size: int, device: torch.device) -> int:
+    return min(MOST_COPIES, copies_wanted(size, device))
+
+
+def _tensor_copies(tensor: Tensor, device: torch.device) -> list[Tensor]:
+    return [tensor.clone() if k else tensor for k in range(_count(tensor.nbytes, device))]
+
+
+def _copies(packed: PackedWeight, size: int, device: torch.device) -> list[PackedWeight]:
+    return [packed.copy() if k else packed for k in range(_count(size, device))]

@@ -1,0 +1,419 @@
+"""Codes, scales and outliers in few bits, and back again exactly.
+
+W ≈ scales · codes + outliers, the form of SSQR: integer codes z of b = 2, 3 or 4 bits in groups of
+columns that share a scale, and a few weights kept aside in 16 bits.
+
+Slots, units, planes
+--------------------
+16 consecutive columns of one group are a **slot**. A group whose size is no multiple of 16 is filled
+up, so that no slot holds columns of two groups. F slots of a row are a **unit**: eight 32-bit words,
+where the slot f takes the f-th field of every half-word. A code is stored as ``z + 2^(b−1)`` ≥ 0.
+Word i of a unit of 4-bit codes (F = 4; column 16 f + k of the unit is written f·k)::
+
+    bit 31        27        23        19        15        11        7         3      0
+       | 3·2i+1  | 2·2i+1  | 1·2i+1  | 0·2i+1  | 3·2i    | 2·2i    | 1·2i    | 0·2i  |
+       '---------- odd columns, k = 2i+1 ------'---------- even columns, k = 2i -----'
+
+So one shift and one mask take two codes out of a word, in the two halves of a register, as tensor
+cores want them; and eight words times one field are 16 neighbouring columns of x.
+
+===== ============================== ======================== ====================
+bits  planes                         slots in a unit (F)      columns in a unit
+===== ============================== ======================== ====================
+4     one of 4 bits, 8 words         4                        64
+2     one of 2 bits, 8 words         8                        128
+3     2 bits, 16 words; 1 bit, 8     16                       256
+===== ============================== ======================== ====================
+
+With 3 bits the low two are laid out as for 2 bits (two runs of 8 words in a unit), the high bit in a
+plane of its own with 16 fields of one bit, so that both are loaded as whole words.
+
+A row's units follow one another, then comes the next row; the columns that fill the last slot or unit
+have the code 0. Kernels never read x there.
+
+Outliers
+--------
+Tiles of 8 rows × 8192 columns have a list each, sorted by column, then row. Neighbours in a list
+then read neighbouring entries of x. An entry has 32 bits: row in the tile (3), column in the tile
+(13), value as float16 (16). ``tile_starts`` says where the lists begin; tiles of the same rows come
+after one another.
+
+Source: [C] Chen et al., arXiv:2507.18553v4, section 5 and Algorithm 9 for the form; the layout is ours.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+LAYOUT_VERSION = 1
+BITS = (2, 3, 4)
+SLOT = 16  # columns
+WORDS = 8  # 32-bit words of one plane that a unit of 2- or 4-bit codes has
+TILE_ROWS, TILE_COLUMNS = 8, 8192  # of outliers
+STORED = torch.float16  # scales and outliers
+ROUNDING_ALLOWED = 0.01  # of a scale, by its 16 bits: less than what a code's rounding does
+CHUNK = 1 << 22  # codes worked on at once
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the codes of a row lie; see the module.
+
+    Attributes
+    ----------
+    bits : int
+    columns : int
+        c, of the weight.
+    group_size : int
+        Columns that share a scale; c where a row has one scale.
+    """
+
+    bits: int
+    columns: int
+    group_size: int
+
+    @property
+    def groups(self) -> int:
+        """Scales in a row."""
+        return -(-self.columns // self.group_size)
+
+    @property
+    def slots_per_group(self) -> int:
+        """Of a whole group; the last may have fewer."""
+        return -(-self.group_size // SLOT)
+
+    @property
+    def slots(self) -> int:
+        """Of a row, before the last unit is filled up."""
+        rest = self.columns - (self.groups - 1) * self.group_size
+        return (self.groups - 1) * self.slots_per_group - (-rest // SLOT)
+
+    @property
+    def slots_per_unit(self) -> int:
+        """F."""
+        return {4: 4, 2: 8, 3: 16}[self.bits]
+
+    @property
+    def units(self) -> int:
+        """Of a row."""
+        return -(-self.slots // self.slots_per_unit)
+
+    @property
+    def planes(self) -> tuple[tuple[int, int], ...]:
+        """Width in bits and words in a row of each plane, the low bits first."""
+        low, high = min(self.bits & ~1, 4), self.bits & 1
+        runs = 2 if high else 1  # of WORDS words in a unit's low plane
+        planes = ((low, self.units * WORDS * runs),)
+        return (*planes, (1, self.units * WORDS)) if high else planes
+
+    @property
+    def tiles(self) -> int:
+        """Of outliers, in a row of tiles."""
+        return -(-self.columns // TILE_COLUMNS)
+
+    def slotted(self, codes: Tensor) -> Tensor:
+        """Codes (r, c) with zeros where slots and units are filled up, (r, units · F · 16)."""
+        filled = codes.new_zeros(len(codes), self.units * self.slots_per_unit * SLOT)
+        filled[:, self.places(codes.device)] = codes
+        return filled
+
+    def places(self, device: torch.device) -> Tensor:
+        """Where each column is in `slotted`, (c,)."""
+        columns = torch.arange(self.columns, device=device)
+        return columns + columns // self.group_size * (
+            self.slots_per_group * SLOT - self.group_size
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PackedWeight:
+    """A weight as the kernels read it. Made by `pack`.
+
+    Attributes
+    ----------
+    planes : tuple of (r, words) int32 tensors
+        One for 2 and 4 bits, two for 3.
+    scales : (r, groups) float16 tensor
+    outliers : (n,) int32 tensor
+        Entries.
+    tile_starts : (row tiles · tiles + 1,) int32 tensor
+    layout : Layout
+    version : int
+        `LAYOUT_VERSION` when it was packed.
+    """
+
+    planes: tuple[Tensor, ...]
+    scales: Tensor
+    outliers: Tensor
+    tile_starts: Tensor
+    layout: Layout
+    version: int = LAYOUT_VERSION
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(r, c) of the weight."""
+        return len(self.scales), self.layout.columns
+
+    @property
+    def bits(self) -> int:
+        """Of a code."""
+        return self.layout.bits
+
+    @property
+    def group_size(self) -> int:
+        """Columns that share a scale."""
+        return self.layout.group_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where all of it lies."""
+        return self.scales.device
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that is stored."""
+        return (*self.planes, self.scales, self.outliers, self.tile_starts)
+
+    @property
+    def bytes(self) -> int:
+        """Stored size, filling included."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Stored size over the number of weights."""
+        rows, columns = self.shape
+        return 8 * self.bytes / (rows * columns)
+
+    @property
+    def outlier_rate(self) -> float:
+        """Of all weights, those kept aside."""
+        rows, columns = self.shape
+        return len(self.outliers) / (rows * columns)
+
+    def to(self, device: torch.device | str) -> "PackedWeight":
+        """The same on another device."""
+        return self._with([tensor.to(device) for tensor in self.tensors])
+
+    def copy(self) -> "PackedWeight":
+        """The same in other memory."""
+        return self._with([tensor.clone() for tensor in self.tensors])
+
+    def _with(self, tensors: list[Tensor]) -> "PackedWeight":
+        *planes, scales, outliers, tile_starts = tensors
+        return replace(
+            self,
+            planes=tuple(planes),
+            scales=scales,
+            outliers=outliers,
+            tile_starts=tile_starts,
+        )
+
+
+def pack(
+    codes: Tensor,
+    scales: Tensor,
+    outliers: Tensor | None = None,
+    *,
+    bits: int,
+    group_size: int | None,
+) -> PackedWeight:
+    """Store a quantized weight in few bits.
+
+    Parameters
+    ----------
+    codes : (r, c) integer tensor
+        −2^(b−1) … 2^(b−1)−1, columns in input order. On any device; the result is on the same.
+    scales : (r, groups) floating tensor
+        One for each row and group, ``groups = ceil(c / group_size)``. Stored as float16: numbers
+        that are float16 come back exactly, others rounded to the nearest.
+    outliers : (r, c) sparse tensor, optional
+        Values added to ``scales · codes``, of any floating dtype, stored as float16 too. Every entry
+        is kept, also one whose value is 0.
+    bits : {2, 3, 4}
+        b.
+    group_size : int or None
+        Consecutive columns that share a scale; the last group may be shorter. ``None`` is one scale
+        a row.
+
+    Returns
+    -------
+    PackedWeight
+
+    Raises
+    ------
+    ValueError
+        For other bits, codes outside their range, shapes or devices that do not match, or a scale or
+        an outlier that float16 cannot hold.
+
+    Examples
+    --------
+    >>> packed = pack(torch.tensor([[-2, 1, 0]]), torch.tensor([[0.5]]), bits=2, group_size=None)
+    >>> unpack(packed)[0]
+    tensor([[-2,  1,  0]], dtype=torch.int8)
+    """
+    layout = _checked_layout(codes, bits, group_size)
+    if scales.shape != (len(codes), layout.groups):
+        raise ValueError(
+            f"scales have shape {tuple(scales.shape)}; {(len(codes), layout.groups)} was wanted, one "
+            f"for each row and each group of {layout.group_size} of {layout.columns} columns."
+        )
+    if scales.device != codes.device:
+        raise ValueError(f"codes are on {codes.device} and scales on {scales.device}; move one.")
+    entries, tile_starts = _tiled_outliers(outliers, layout, codes)
+    return PackedWeight(
+        _planes(codes, layout), _stored_scales(scales), entries, tile_starts, layout
+    )
+
+
+def unpack(packed: PackedWeight) -> tuple[Tensor, Tensor, Tensor]:
+    """The codes, scales and outliers that are stored; packing them again gives the same bits.
+
+    Returns
+    -------
+    codes : (r, c) int8 tensor
+    scales : (r, groups) float16 tensor
+    outliers : (r, c) sparse float16 tensor
+        Coalesced, with every entry, also one whose value is 0.
+
+    Raises
+    ------
+    ValueError
+        If it was packed by another version of the layout.
+    """
+    require_version(packed)
+    layout = packed.layout
+    codes = torch.empty(packed.shape, dtype=torch.int8, device=packed.device)
+    places = layout.places(packed.device)
+    rows_at_once = max(1, CHUNK // layout.columns)
+    for start in range(0, len(codes), rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        fields = [
+            _fields(plane[rows], width) << (2 * place)
+            for place, (plane, (width, _)) in enumerate(
+                zip(packed.planes, layout.planes, strict=True)
+            )
+        ]
+        codes[rows] = (sum(fields)[:, places] - (1 << (layout.bits - 1))).to(torch.int8)
+    indices, values = outlier_positions(packed)
+    outliers = torch.sparse_coo_tensor(indices, values, packed.shape, check_invariants=False)
+    return codes, packed.scales, outliers.coalesce()
+
+
+def outlier_positions(packed: PackedWeight) -> tuple[Tensor, Tensor]:
+    """Row and column of each outlier, (2, n) int64, and its value, (n,) float16, as stored."""
+    entries, layout = packed.outliers, packed.layout
+    counts = packed.tile_starts.diff()
+    tile = torch.repeat_interleave(torch.arange(len(counts), device=packed.device), counts)
+    row = tile // layout.tiles * TILE_ROWS + ((entries >> 29) & (TILE_ROWS - 1))
+    column = tile % layout.tiles * TILE_COLUMNS + ((entries >> 16) & (TILE_COLUMNS - 1))
+    return torch.stack([row, column]), entries.to(torch.int16).view(STORED)
+
+
+def require_version(packed: PackedWeight) -> None:
+    """Raise a ``ValueError`` unless the weight has the layout of this code."""
+    if packed.version != LAYOUT_VERSION:
+        raise ValueError(
+            f"this weight was packed with layout {packed.version}; layout {LAYOUT_VERSION} was "
+            "wanted. Pack it again from its codes, scales and outliers."
+        )
+
+
+def _checked_layout(codes: Tensor, bits: int, group_size: int | None) -> Layout:
+    if bits not in BITS:
+        raise ValueError(f"bits is {bits!r}; 2, 3 or 4 was wanted.")
+    if codes.ndim != 2 or 0 in codes.shape:
+        raise ValueError(f"codes have shape {tuple(codes.shape)}; (r, c) was wanted.")
+    if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
+        raise ValueError(f"codes are {codes.dtype}; an integer dtype was wanted.")
+    if group_size is not None and (not isinstance(group_size, int) or group_size < 1):
+        raise ValueError(
+            f"group_size is {group_size!r}; a whole number of columns ≥ 1 was wanted "
+            "(None for one scale a row)."
+        )
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    least, most = int(codes.min()), int(codes.max())
+    if least < low or most > high:
+        raise ValueError(
+            f"codes go from {least} to {most}; {bits} bits hold {low} … {high}. Quantize with "
+            'overflow="clip" or method "ssqr", or pack with more bits.'
+        )
+    columns = codes.shape[1]
+    return Layout(bits, columns, min(group_size or columns, columns))
+
+
+def _planes(codes: Tensor, layout: Layout) -> tuple[Tensor, ...]:
+    planes = tuple(
+        torch.empty(len(codes), words, dtype=torch.int32, device=codes.device)
+        for _, words in layout.planes
+    )
+    rows_at_once = max(1, CHUNK // layout.columns)
+    for start in range(0, len(codes), rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        stored = layout.slotted(codes[rows].to(torch.int32)) + (1 << (layout.bits - 1))
+        for place, (plane, (width, _)) in enumerate(zip(planes, layout.planes, strict=True)):
+            field = (stored >> (2 * place)) & ((1 << width) - 1)
+            # (rows, runs of 8 words, fields, half-words)
+            runs = field.view(len(field), -1, 16 // width, SLOT)
+            shifts = torch.arange(0, 16, width, dtype=torch.int32, device=codes.device)
+            halves = (runs << shifts[:, None]).sum(dim=2, dtype=torch.int32)
+            # Two half-words side by side are one word, the even one in its low half.
+            plane[rows] = halves.to(torch.int16).view(len(field), -1).view(torch.int32)
+    return planes
+
+
+def _fields(plane: Tensor, width: int) -> Tensor:
+    """The fields of a plane in the order of the slots, (rows, slots · 16) int32."""
+    halves = plane.view(torch.int16).view(len(plane), -1, 1, SLOT).to(torch.int32)
+    shifts = torch.arange(0, 16, width, dtype=torch.int32, device=plane.device)
+    return ((halves >> shifts[:, None]) & ((1 << width) - 1)).view(len(plane), -1)
+
+
+def _stored_scales(scales: Tensor) -> Tensor:
+    if not scales.is_floating_point():
+        raise ValueError(f"scales are {scales.dtype}; a floating dtype was wanted.")
+    stored = scales.to(STORED)
+    off = (stored.double() - scales.double()).abs() > ROUNDING_ALLOWED * scales.double().abs()
+    if off.any() or not torch.isfinite(stored).all():
+        bad = scales[off | ~torch.isfinite(stored)][0].item()
+        raise ValueError(
+            f"a scale is {bad:.3g}; {STORED} holds finite numbers of size 1e-5 … "
+            f"{torch.finfo(STORED).max:,.0f}. Multiply the weight by a power of two, or mend the NaN."
+        )
+    return stored.contiguous()
+
+
+def _tiled_outliers(
+    outliers: Tensor | None, layout: Layout, codes: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Entries sorted by tile, column and row, and where each tile's begin."""
+    tile_count = -(-len(codes) // TILE_ROWS) * layout.tiles
+    if outliers is None:
+        empty = torch.zeros(0, dtype=torch.int32, device=codes.device)
+        return empty, torch.zeros(tile_count + 1, dtype=torch.int32, device=codes.device)
+    if outliers.layout != torch.sparse_coo:
+        raise ValueError(
+            f"outliers have the layout {outliers.layout}; a sparse COO tensor was wanted (.to_sparse())."
+        )
+    if outliers.shape != codes.shape or outliers.device != codes.device:
+        raise ValueError(
+            f"outliers are {tuple(outliers.shape)} on {outliers.device}; {tuple(codes.shape)} on "
+            f"{codes.device} was wanted, like the codes."
+        )
+    outliers = outliers.coalesce()
+    row, column = outliers.indices()
+    values = outliers.values().to(STORED)
+    if not torch.isfinite(values).all():
+        bad = outliers.values()[~torch.isfinite(values)][0].item()
+        raise ValueError(f"an outlier is {bad:.3g}, which {STORED} cannot hold.")
+    tile = row // TILE_ROWS * layout.tiles + column // TILE_COLUMNS
+    place = (tile * TILE_COLUMNS + column % TILE_COLUMNS) * TILE_ROWS + row % TILE_ROWS
+    by_place = place.argsort()
+    in_tile = ((row % TILE_ROWS) << 29) | ((column % TILE_COLUMNS) << 16)
+    entries = (in_tile + (values.view(torch.int16).long() & 0xFFFF))[by_place]
+    starts = torch.zeros(tile_count + 1, dtype=torch.int64, device=codes.device)
+    starts[1:] = torch.bincount(tile, minlength=tile_count).cumsum(0)
+    # Above 2^31 the row's top bit becomes the sign.
+    signed = torch.where(entries >= 1 << 31, entries - (1 << 32), entries)
+    return signed.to(torch.int32), starts.to(torch.int32)
