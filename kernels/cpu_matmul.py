@@ -71,7 +71,9 @@ def cpu_matmul(x: Tensor, packed: PackedWeight) -> Tensor:
         (r, c), one that `unavailable_for` has nothing against.
     """
     weight = prepare(packed)
-    filled = pad(x.to(torch.bfloat16), (0, weight.columns - x.shape[1]))
+    filled = x.to(torch.bfloat16)
+    if weight.columns != x.shape[1]:
+        filled = pad(filled, (0, weight.columns - x.shape[1]))
     y = torch.ops.aten._weight_int4pack_mm_for_cpu(
         filled, weight.codes, weight.group_size, weight.scales
     )[:, : packed.shape[0]]
@@ -104,13 +106,22 @@ def _made(packed: PackedWeight) -> _Prepared:
         scales=torch.stack([spread.T, torch.zeros_like(spread.T)], dim=-1).contiguous(),
         group_size=group_size,
         columns=filled.shape[1],
-        outliers=outliers.to(torch.float32).to_sparse_csr() if outliers._nnz() else None,
+        outliers=_by_rows(outliers) if outliers._nnz() else None,
+    )
+
+
+def _by_rows(outliers: Tensor) -> Tensor:
+    """Sparse CSR with 32-bit indices, which are read in half the time."""
+    rows = outliers.to(torch.float32).to_sparse_csr()
+    starts, columns = rows.crow_indices().to(torch.int32), rows.col_indices().to(torch.int32)
+    return torch.sparse_csr_tensor(
+        starts, columns, rows.values(), rows.shape, check_invariants=False
     )
 
 
 def _group_size(packed: PackedWeight) -> int | None:
     """The largest that torch takes and that has one scale, without filling if possible."""
-    rows, columns = packed.shape
+    columns = packed.shape[1]
     whole_row = packed.layout.groups == 1
     fitting = [size for size in GROUPS if whole_row or packed.group_size % size == 0]
     exact = [size for size in fitting if columns % size == 0]

@@ -180,9 +180,7 @@ class Attention(nn.Module):
         query, key = _turned(query.transpose(1, 2), turn), _turned(key.transpose(1, 2), turn)
         keys.index_copy_(2, positions, key)
         values.index_copy_(2, positions, self.v_proj(x).view(heads).transpose(1, 2))
-        mixed = scaled_dot_product_attention(
-            query, keys, values, attn_mask=seen, enable_gqa=True
-        )
+        mixed = scaled_dot_product_attention(query, keys, values, attn_mask=seen, enable_gqa=True)
         return self.o_proj(mixed.transpose(1, 2).flatten(2))
 
 
@@ -276,7 +274,7 @@ def _rotations(positions: Tensor, shape: DecoderShape) -> tuple[Tensor, Tensor]:
 
 
 def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """x (B, heads, T, head_size) turned by its position's angles."""
+    """Queries or keys (B, heads, T, head_size), turned by their positions' angles."""
     cosine, sine = turn
     lower, upper = x.float().chunk(2, dim=-1)
     return (x * cosine + torch.cat([-upper, lower], dim=-1) * sine).to(x.dtype)

@@ -57,7 +57,9 @@ def quantized_matmul(
     else:
         name = backend
         if reason := unavailable(name, x, packed):
-            raise ValueError(f'backend "{name}" cannot run: {reason}. backend="auto" takes another.')
+            raise ValueError(
+                f'backend "{name}" cannot run: {reason}. backend="auto" takes another.'
+            )
     if len(x) == 0:
         return x.new_empty(0, packed.shape[0]) if out is None else out
     if name == "triton":
@@ -153,4 +155,6 @@ def _check(x: Tensor, packed: PackedWeight, out: Tensor | None) -> None:
 def _tell(name: str, reason: str) -> None:
     """Once for each choice and reason."""
     level = logging.WARNING if name == "reference" else logging.INFO
-    logging.getLogger(__name__).log(level, "backend auto takes %s%s", name, f" ({reason})" * bool(reason))
+    logging.getLogger(__name__).log(
+        level, "backend auto takes %s%s", name, f" ({reason})" * bool(reason)
+    )

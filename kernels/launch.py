@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Literal
 
-from kernels.packing import SLOT, TILE_ROWS, WORDS, Layout
+from kernels.layout import SLOT, TILE_ROWS, WORDS, Layout
 
 MOST_ROWS_OF_X = 64  # more are multiplied with the dequantized weight
 DOT_COLUMNS = 128  # at most, of one tl.dot; 16 is the least that tensor cores take
 JOINED_FIELDS = 8  # at most, that are unpacked together
 GEMV_WORDS = 2048  # of a program's step: 8 kB of loads under way
+GEMV_WEIGHTS = 1 << 26  # in larger ones the time goes into instructions: see `kernels.compiled`
 GEMV_REGISTERS = 128  # so that four programs fit a processor
 DOT_ROWS = 64  # what four warps multiply at once
 PROGRAMS_PER_PROCESSOR = 2  # wanted, where rows alone do not give them
-OUTLIER_PROGRAMS = DOT_ROWS // TILE_ROWS  # of a block of rows: one for each tile
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def joined_fields(layout: Layout) -> int:
 
 
 def default_launch(rows_of_x: int, rows: int, layout: Layout, processors: int) -> Launch:
-    """Sizes that fit a product, without measuring.
+    """Sizes that should fit a product; `kernels.tuning` measures others.
 
     Parameters
     ----------
@@ -64,7 +64,9 @@ def default_launch(rows_of_x: int, rows: int, layout: Layout, processors: int) -
     processors : int
         Streaming multiprocessors of the device.
     """
-    return gemv_launch(layout) if rows_of_x == 1 else dot_launch(rows, layout, processors)
+    if rows_of_x == 1 and rows * layout.columns <= GEMV_WEIGHTS:
+        return gemv_launch(layout)
+    return dot_launch(rows, layout, processors)
 
 
 def gemv_launch(layout: Layout) -> Launch:

@@ -1,42 +1,8 @@
 """Codes, scales and outliers in few bits, and back again exactly.
 
 W ≈ scales · codes + outliers, the form of SSQR: integer codes z of b = 2, 3 or 4 bits in groups of
-columns that share a scale, and a few weights kept aside in 16 bits.
-
-Slots, units, planes
---------------------
-16 consecutive columns of one group are a **slot**. A group whose size is no multiple of 16 is filled
-up, so that no slot holds columns of two groups. F slots of a row are a **unit**: eight 32-bit words,
-where the slot f takes the f-th field of every half-word. A code is stored as ``z + 2^(b−1)`` ≥ 0.
-Word i of a unit of 4-bit codes (F = 4; column 16 f + k of the unit is written f·k)::
-
-    bit 31        27        23        19        15        11        7         3      0
-       | 3·2i+1  | 2·2i+1  | 1·2i+1  | 0·2i+1  | 3·2i    | 2·2i    | 1·2i    | 0·2i  |
-       '---------- odd columns, k = 2i+1 ------'---------- even columns, k = 2i -----'
-
-So one shift and one mask take two codes out of a word, in the two halves of a register, as tensor
-cores want them; and eight words times one field are 16 neighbouring columns of x.
-
-===== ============================== ======================== ====================
-bits  planes                         slots in a unit (F)      columns in a unit
-===== ============================== ======================== ====================
-4     one of 4 bits, 8 words         4                        64
-2     one of 2 bits, 8 words         8                        128
-3     2 bits, 16 words; 1 bit, 8     16                       256
-===== ============================== ======================== ====================
-
-With 3 bits the low two are laid out as for 2 bits (two runs of 8 words in a unit), the high bit in a
-plane of its own with 16 fields of one bit, so that both are loaded as whole words.
-
-A row's units follow one another, then comes the next row; the columns that fill the last slot or unit
-have the code 0. Kernels never read x there.
-
-Outliers
---------
-Tiles of 8 rows × 8192 columns have a list each, sorted by column, then row. Neighbours in a list
-then read neighbouring entries of x. An entry has 32 bits: row in the tile (3), column in the tile
-(13), value as float16 (16). ``tile_starts`` says where the lists begin; tiles of the same rows come
-after one another.
+columns that share a scale, and a few weights kept aside in 16 bits. How they lie in memory is told in
+`kernels.layout`.
 
 Source: [C] Chen et al., arXiv:2507.18553v4, section 5 and Algorithm 9 for the form; the layout is ours.
 """
@@ -46,84 +12,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-LAYOUT_VERSION = 1
+from kernels.layout import LAYOUT_VERSION, SLOT, Layout
+from kernels.outlier_tiles import STORED, outlier_positions, tiled_outliers
+
 BITS = (2, 3, 4)
-SLOT = 16  # columns
-WORDS = 8  # 32-bit words of one plane that a unit of 2- or 4-bit codes has
-TILE_ROWS, TILE_COLUMNS = 8, 8192  # of outliers
-STORED = torch.float16  # scales and outliers
 ROUNDING_ALLOWED = 0.01  # of a scale, by its 16 bits: less than what a code's rounding does
 CHUNK = 1 << 22  # codes worked on at once
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the codes of a row lie; see the module.
-
-    Attributes
-    ----------
-    bits : int
-    columns : int
-        c, of the weight.
-    group_size : int
-        Columns that share a scale; c where a row has one scale.
-    """
-
-    bits: int
-    columns: int
-    group_size: int
-
-    @property
-    def groups(self) -> int:
-        """Scales in a row."""
-        return -(-self.columns // self.group_size)
-
-    @property
-    def slots_per_group(self) -> int:
-        """Of a whole group; the last may have fewer."""
-        return -(-self.group_size // SLOT)
-
-    @property
-    def slots(self) -> int:
-        """Of a row, before the last unit is filled up."""
-        rest = self.columns - (self.groups - 1) * self.group_size
-        return (self.groups - 1) * self.slots_per_group - (-rest // SLOT)
-
-    @property
-    def slots_per_unit(self) -> int:
-        """F."""
-        return {4: 4, 2: 8, 3: 16}[self.bits]
-
-    @property
-    def units(self) -> int:
-        """Of a row."""
-        return -(-self.slots // self.slots_per_unit)
-
-    @property
-    def planes(self) -> tuple[tuple[int, int], ...]:
-        """Width in bits and words in a row of each plane, the low bits first."""
-        low, high = min(self.bits & ~1, 4), self.bits & 1
-        runs = 2 if high else 1  # of WORDS words in a unit's low plane
-        planes = ((low, self.units * WORDS * runs),)
-        return (*planes, (1, self.units * WORDS)) if high else planes
-
-    @property
-    def tiles(self) -> int:
-        """Of outliers, in a row of tiles."""
-        return -(-self.columns // TILE_COLUMNS)
-
-    def slotted(self, codes: Tensor) -> Tensor:
-        """Codes (r, c) with zeros where slots and units are filled up, (r, units · F · 16)."""
-        filled = codes.new_zeros(len(codes), self.units * self.slots_per_unit * SLOT)
-        filled[:, self.places(codes.device)] = codes
-        return filled
-
-    def places(self, device: torch.device) -> Tensor:
-        """Where each column is in `slotted`, (c,)."""
-        columns = torch.arange(self.columns, device=device)
-        return columns + columns // self.group_size * (
-            self.slots_per_group * SLOT - self.group_size
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,7 +155,7 @@ def pack(
         )
     if scales.device != codes.device:
         raise ValueError(f"codes are on {codes.device} and scales on {scales.device}; move one.")
-    entries, tile_starts = _tiled_outliers(outliers, layout, codes)
+    entries, tile_starts = tiled_outliers(outliers, layout, codes)
     return PackedWeight(
         _planes(codes, layout), _stored_scales(scales), entries, tile_starts, layout
     )
@@ -296,19 +190,9 @@ def unpack(packed: PackedWeight) -> tuple[Tensor, Tensor, Tensor]:
             )
         ]
         codes[rows] = (sum(fields)[:, places] - (1 << (layout.bits - 1))).to(torch.int8)
-    indices, values = outlier_positions(packed)
+    indices, values = outlier_positions(packed.outliers, packed.tile_starts, layout)
     outliers = torch.sparse_coo_tensor(indices, values, packed.shape, check_invariants=False)
     return codes, packed.scales, outliers.coalesce()
-
-
-def outlier_positions(packed: PackedWeight) -> tuple[Tensor, Tensor]:
-    """Row and column of each outlier, (2, n) int64, and its value, (n,) float16, as stored."""
-    entries, layout = packed.outliers, packed.layout
-    counts = packed.tile_starts.diff()
-    tile = torch.repeat_interleave(torch.arange(len(counts), device=packed.device), counts)
-    row = tile // layout.tiles * TILE_ROWS + ((entries >> 29) & (TILE_ROWS - 1))
-    column = tile % layout.tiles * TILE_COLUMNS + ((entries >> 16) & (TILE_COLUMNS - 1))
-    return torch.stack([row, column]), entries.to(torch.int16).view(STORED)
 
 
 def require_version(packed: PackedWeight) -> None:
@@ -382,38 +266,3 @@ def _stored_scales(scales: Tensor) -> Tensor:
             f"{torch.finfo(STORED).max:,.0f}. Multiply the weight by a power of two, or mend the NaN."
         )
     return stored.contiguous()
-
-
-def _tiled_outliers(
-    outliers: Tensor | None, layout: Layout, codes: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Entries sorted by tile, column and row, and where each tile's begin."""
-    tile_count = -(-len(codes) // TILE_ROWS) * layout.tiles
-    if outliers is None:
-        empty = torch.zeros(0, dtype=torch.int32, device=codes.device)
-        return empty, torch.zeros(tile_count + 1, dtype=torch.int32, device=codes.device)
-    if outliers.layout != torch.sparse_coo:
-        raise ValueError(
-            f"outliers have the layout {outliers.layout}; a sparse COO tensor was wanted (.to_sparse())."
-        )
-    if outliers.shape != codes.shape or outliers.device != codes.device:
-        raise ValueError(
-            f"outliers are {tuple(outliers.shape)} on {outliers.device}; {tuple(codes.shape)} on "
-            f"{codes.device} was wanted, like the codes."
-        )
-    outliers = outliers.coalesce()
-    row, column = outliers.indices()
-    values = outliers.values().to(STORED)
-    if not torch.isfinite(values).all():
-        bad = outliers.values()[~torch.isfinite(values)][0].item()
-        raise ValueError(f"an outlier is {bad:.3g}, which {STORED} cannot hold.")
-    tile = row // TILE_ROWS * layout.tiles + column // TILE_COLUMNS
-    place = (tile * TILE_COLUMNS + column % TILE_COLUMNS) * TILE_ROWS + row % TILE_ROWS
-    by_place = place.argsort()
-    in_tile = ((row % TILE_ROWS) << 29) | ((column % TILE_COLUMNS) << 16)
-    entries = (in_tile + (values.view(torch.int16).long() & 0xFFFF))[by_place]
-    starts = torch.zeros(tile_count + 1, dtype=torch.int64, device=codes.device)
-    starts[1:] = torch.bincount(tile, minlength=tile_count).cumsum(0)
-    # Above 2^31 the row's top bit becomes the sign.
-    signed = torch.where(entries >= 1 << 31, entries - (1 << 32), entries)
-    return signed.to(torch.int32), starts.to(torch.int32)

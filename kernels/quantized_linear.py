@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from kernels.dispatch import BACKENDS, quantized_matmul
-from kernels.packing import STORED, Layout, PackedWeight, require_version
+from kernels.layout import Layout
+from kernels.outlier_tiles import STORED
+from kernels.packing import PackedWeight, require_version
 
 
 class QuantizedLinear(nn.Module):
@@ -56,7 +58,7 @@ class QuantizedLinear(nn.Module):
     @property
     def packed(self) -> PackedWeight:
         """The weight, of the buffers as they are now."""
-        if self._packed is None or self._packed.scales.data_ptr() != self.scales.data_ptr():
+        if self._packed is None:
             planes = (self.low,) if self.high is None else (self.low, self.high)
             scales = self.scales.view(STORED)
             stored = (planes, scales, self.outliers, self.tile_starts)

@@ -56,7 +56,7 @@ def write_codes(
     BITS: tl.constexpr, SLOTS_PER_UNIT: tl.constexpr, SLOTS_PER_GROUP: tl.constexpr,
     GROUP: tl.constexpr, JOINED: tl.constexpr, UNITS: tl.constexpr,
 ):  # fmt: skip
-    """scales · codes of 64 rows and UNITS units."""
+    """Writes scales · codes of 64 rows and UNITS units."""
     RUNS: tl.constexpr = 2 if BITS == 3 else 1
     FIELDS: tl.constexpr = SLOTS_PER_UNIT // RUNS
     DTYPE: tl.constexpr = out.dtype.element_ty

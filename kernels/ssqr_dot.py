@@ -23,7 +23,6 @@ from kernels.unpacking import (
     joined_codes,
     load_words,
     outlier_entries,
-    run_words,
     slot_size,
     tile_rows,
 )
@@ -45,7 +44,9 @@ def ssqr_dot(
     M_BLOCK is at least 16. SHARED: a block has several programs.
     """
     block = tl.program_id(0)
-    split = tl.program_id(1) - OUTLIER_PROGRAMS  # those with outliers start first: they wait longest
+    split = (
+        tl.program_id(1) - OUTLIER_PROGRAMS
+    )  # those with outliers start first: they wait longest
     place, exists = _places(block, m_count, row_count, M_BLOCK, ROW_BLOCK)
     size = m_count * row_count
     if split < 0:
@@ -114,14 +115,20 @@ def _code_sums(
                 )
                 first_slot = step * UNITS * SLOTS_PER_UNIT + run * FIELDS + start
                 column, there = columns_of(
-                    first_slot + slot_of, column_of % slot_size, column_count, SLOTS_PER_GROUP, GROUP
+                    first_slot + slot_of,
+                    column_of % slot_size,
+                    column_count,
+                    SLOTS_PER_GROUP,
+                    GROUP,
                 )
                 values = tl.load(
                     x + m[None, :] * x_stride + column[:, None],
                     mask=there[:, None] & (m < m_count)[None, :],
                     other=0.0,
                 )
-                scale = tl.load(scales + rows * groups + group_of(first_slot, groups, SLOTS_PER_GROUP))
+                scale = tl.load(
+                    scales + rows * groups + group_of(first_slot, groups, SLOTS_PER_GROUP)
+                )
                 left = in_order_of_columns(codes, ROW_BLOCK, UNITS, JOINED)
                 sums += tl.dot(left, values.to(WORK)) * scale.to(tl.float32)[:, None]
     return sums
@@ -131,7 +138,7 @@ def _code_sums(
 def _outlier_sums(
     x, outliers, tile_starts, row_tile, m_count, x_stride, tiles, M_BLOCK: tl.constexpr
 ):  # fmt: skip
-    """x times the outliers of 8 rows of W, (M_BLOCK, 8)."""
+    """Outliers of 8 rows of W times x, (M_BLOCK, 8)."""
     ENTRIES: tl.constexpr = GATHERED // M_BLOCK
     DTYPE: tl.constexpr = x.dtype.element_ty
     WORK: tl.constexpr = tl.float32 if INTERPRETED else DTYPE

@@ -7,21 +7,28 @@ registers (`kernels.ssqr_gemv`), up to 64 on tensor cores (`kernels.ssqr_dot`); 
 written out once (`kernels.ssqr_dequantize`) and multiplied by the library.
 """
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from kernels.launch import MOST_ROWS_OF_X, OUTLIER_PROGRAMS, Launch, default_launch
+from kernels.launch import MOST_ROWS_OF_X, Launch
+from kernels.layout import TILE_ROWS, Layout
 from kernels.packing import PackedWeight
 from kernels.scratch import scratch
 from kernels.ssqr_dequantize import dequantized
 from kernels.ssqr_dot import ssqr_dot
 from kernels.ssqr_gemv import ssqr_gemv
+from kernels.tuning import launch_for
 from kernels.unpacking import layout_constants, magic_number
 
 LEAST_DOT = 16  # rows of x that tensor cores take at once
 
 
-def ssqr_matmul(x: Tensor, packed: PackedWeight, out: Tensor, launch: Launch | None = None) -> Tensor:
+def ssqr_matmul(
+    x: Tensor, packed: PackedWeight, out: Tensor, launch: Launch | None = None
+) -> Tensor:
     """Multiply on the device of x, or in Triton's interpreter.
 
     Operands are taken as `kernels.dispatch` has checked them.
@@ -40,15 +47,27 @@ def ssqr_matmul(x: Tensor, packed: PackedWeight, out: Tensor, launch: Launch | N
     if len(x) > MOST_ROWS_OF_X:
         return torch.mm(x, dequantized(packed, x.dtype).T, out=out)
     if launch is None:
-        launch = default_launch(len(x), len(out.T), packed.layout, processors(x.device))
-    return _gemv(x, packed, out, launch) if launch.method == "gemv" else _dot(x, packed, out, launch)
+        launch = launch_for(len(x), packed)
+    return (
+        _gemv(x, packed, out, launch) if launch.method == "gemv" else _dot(x, packed, out, launch)
+    )
 
 
-def processors(device: torch.device) -> int:
-    """Streaming multiprocessors of a GPU; 1 in the interpreter."""
-    if device.type != "cuda":
-        return 1
-    return torch.cuda.get_device_properties(device).multi_processor_count
+def gemv_constants(layout: Layout, launch: Launch, outliers: bool) -> dict[str, Any]:
+    """What `ssqr_gemv` is compiled for."""
+    return layout_constants(layout) | {"OUTLIERS": outliers, "UNITS": launch.units}
+
+
+def dot_constants(layout: Layout, launch: Launch, rows_of_x: int, outliers: bool) -> dict[str, Any]:
+    """What `ssqr_dot` is compiled for."""
+    aside = launch.row_block // TILE_ROWS if outliers else 0
+    return layout_constants(layout) | {
+        "OUTLIER_PROGRAMS": aside,
+        "M_BLOCK": max(LEAST_DOT, 1 << (rows_of_x - 1).bit_length()),
+        "ROW_BLOCK": launch.row_block,
+        "UNITS": launch.units,
+        "SHARED": launch.splits + aside > 1,
+    }
 
 
 def _gemv(x: Tensor, packed: PackedWeight, out: Tensor, launch: Launch) -> Tensor:
@@ -64,12 +83,8 @@ def _gemv(x: Tensor, packed: PackedWeight, out: Tensor, launch: Launch) -> Tenso
         layout.tiles,
         -(-layout.units // launch.units),
         magic_number(layout.bits, torch.float32),
-        **layout_constants(layout),
-        OUTLIERS=len(packed.outliers) > 0,
-        UNITS=launch.units,
-        num_warps=launch.warps,
-        num_stages=launch.stages,
-        maxnreg=launch.registers,
+        **gemv_constants(layout, launch, len(packed.outliers) > 0),
+        **_options(launch),
     )
     return out
 
@@ -80,9 +95,10 @@ def _dot(x: Tensor, packed: PackedWeight, out: Tensor, launch: Launch) -> Tensor
     steps = -(-layout.units // launch.units)
     steps_of_split = -(-steps // launch.splits)
     splits = -(-steps // steps_of_split)  # none is left without work
-    aside = OUTLIER_PROGRAMS if len(packed.outliers) else 0
+    launch = replace(launch, splits=splits)
+    constants = dot_constants(layout, launch, len(x), len(packed.outliers) > 0)
+    aside, shared = constants["OUTLIER_PROGRAMS"], constants["SHARED"]
     parts = splits + (aside > 0)
-    shared = parts > 1
     partials, arrivals = scratch(x.device, parts * out.numel() if shared else 0, blocks)
     ssqr_dot[(blocks, splits + aside)](
         x,
@@ -101,15 +117,8 @@ def _dot(x: Tensor, packed: PackedWeight, out: Tensor, launch: Launch) -> Tensor
         steps_of_split,
         splits,
         magic_number(layout.bits, x.dtype),
-        **layout_constants(layout),
-        OUTLIER_PROGRAMS=aside,
-        M_BLOCK=max(LEAST_DOT, _power_of_two(len(x))),
-        ROW_BLOCK=launch.row_block,
-        UNITS=launch.units,
-        SHARED=shared,
-        num_warps=launch.warps,
-        num_stages=launch.stages,
-        maxnreg=launch.registers,
+        **constants,
+        **_options(launch),
     )
     return out
 
@@ -119,5 +128,9 @@ def _stored(packed: PackedWeight) -> tuple[Tensor, ...]:
     return low, high, packed.scales, packed.outliers, packed.tile_starts
 
 
-def _power_of_two(number: int) -> int:
-    return 1 << (number - 1).bit_length()
+def _options(launch: Launch) -> dict[str, int | None]:
+    return {
+        "num_warps": launch.warps,
+        "num_stages": launch.stages,
+        "maxnreg": launch.registers,
+    }

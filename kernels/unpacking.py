@@ -1,10 +1,9 @@
-"""From packed words to numbers, in Triton: what the kernels share. How words lie: `kernels.packing`.
+"""From packed words to numbers, in Triton: what the kernels share. How words lie: `kernels.layout`.
 
 A b-bit code is stored as u = z + 2^(b−1). It is cut out of its word and put in the topmost bits of a
 mantissa, whose exponent makes the last of these bits count 1: that number is 2^b + u, exactly. This
-takes one shift and one ``(word & mask) ^ magic``, a single instruction as long as only the mask is a
-constant. So the magic number, which is 2^b as a float, is an argument of the kernels. (It is ``^`` and
-not ``|`` so that the compiler does not regroup the terms of 3 bits, which takes one more.)
+takes one shift and one ``(word & mask) | magic``, a single instruction as long as only the mask is a
+constant. So the magic number, which is 2^b as a float, is an argument of the kernels.
 
 In 16 bits two codes are made at once, one in each half of a register. To decode something else than
 fixed fields, an entropy-coded stream say, is to replace `float_codes` and `joined_codes`.
@@ -21,7 +20,7 @@ import triton
 import triton.language as tl
 
 from kernels.launch import joined_fields
-from kernels.packing import SLOT, TILE_COLUMNS, TILE_ROWS, WORDS, Layout
+from kernels.layout import SLOT, TILE_COLUMNS, TILE_ROWS, WORDS, Layout
 
 # Triton's interpreter computes with NumPy, which has no bfloat16; float32 holds its numbers exactly.
 INTERPRETED = tl.constexpr(bool(triton.knobs.runtime.interpret))
@@ -104,7 +103,7 @@ def joined_codes(
     low, high, magic, FIRST: tl.constexpr, STEP: tl.constexpr, COUNT: tl.constexpr,
     RUN_START: tl.constexpr, BITS: tl.constexpr, DTYPE: tl.constexpr, WORK: tl.constexpr,
 ):  # fmt: skip
-    """z of the fields FIRST, FIRST + STEP, …: (rows, words, 2, …), the fields in the last axes."""
+    """Codes z of the fields FIRST, FIRST + STEP, …: (rows, words, 2, …), the fields in the last axes."""
     if COUNT > 1:
         even = joined_codes(
             low, high, magic, FIRST, 2 * STEP, COUNT // 2, RUN_START, BITS, DTYPE, WORK
@@ -155,10 +154,11 @@ def _field(
     """
     WIDTH: tl.constexpr = 4 if BITS == 4 else 2
     AT: tl.constexpr = TOP - BITS
-    number = (_shifted(low, LOW_BIT - AT) & (((1 << WIDTH) - 1) << AT) * HALVES) ^ magic
-    if BITS == 3:
-        number |= _shifted(high, HIGH_BIT - TOP + 1) & (1 << (TOP - 1)) * HALVES
-    return number
+    field = _shifted(low, LOW_BIT - AT) & (((1 << WIDTH) - 1) << AT) * HALVES
+    if BITS == 3:  # with ^ the compiler does not regroup the terms, which would take one more
+        return (field ^ magic) | (_shifted(high, HIGH_BIT - TOP + 1) & (1 << (TOP - 1)) * HALVES)
+    else:
+        return field | magic
 
 
 @triton.jit

@@ -69,15 +69,13 @@ def dense(case: Case, packed: PackedWeight, x: Tensor, *, dtype: torch.dtype) ->
     """`torch.matmul` with the weight written out."""
     weight = dequantize(packed).to(dtype)
     left = x.to(dtype)
-    weights = [
-        weight.clone() if k else weight for k in range(_count(weight.nbytes, x.device))
-    ]
+    weights = [weight.clone() if k else weight for k in range(_count(weight.nbytes, x.device))]
     moved = dense_bytes(case, len(x), weight.itemsize)
     return Entry([partial(torch.matmul, left, w.T) for w in weights], moved)
 
 
 def torch_int4(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
-    """torch's own 4-bit product on a GPU, in bfloat16, of the codes without the outliers."""
+    """The 4-bit product of torch on a GPU, in bfloat16, of the codes without the outliers."""
     _require_peer_case(case, x, dtype=torch.bfloat16)
     codes, scales, _ = unpack(packed)
     stored = (codes.to(torch.int16) + 8).to(torch.uint8)
@@ -93,7 +91,7 @@ def torch_int4(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
 
 
 def gemlite(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
-    """gemlite (PyPI, Apache-2.0), Triton kernels for 4 and 2 bits, of the codes without the outliers."""
+    """The Triton kernels of gemlite (PyPI, Apache-2.0) for 4 and 2 bits, of the codes without the outliers."""
     if find_spec("gemlite") is None:
         raise CannotRun("not installed (pip install gemlite)")
     _require_peer_case(case, x, bits=(2, 4))
@@ -129,9 +127,9 @@ def marlin(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
         raise CannotRun("takes groups of 128, inputs in 128s and outputs in 256s")
     codes, scales, _ = unpack(packed)
     linear = torch.nn.Linear(case.columns, case.rows, bias=False, dtype=torch.float16)
-    linear.to(x.device).weight.data = (
-        codes * scales.repeat_interleave(case.group_size, dim=1)
-    ).to(torch.float16)
+    linear.to(x.device).weight.data = (codes * scales.repeat_interleave(case.group_size, dim=1)).to(
+        torch.float16
+    )
     layers = []
     for _ in range(_count(packed.bytes, x.device)):
         layer = Layer(case.columns, case.rows, groupsize=case.group_size).to(x.device)

@@ -11,6 +11,7 @@ no time of the host is in it. On a processor each call is timed by itself.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -93,9 +94,7 @@ def _time_on_gpu(calls: Sequence[Callable[[], object]], device: torch.device) ->
         mark.record()
     torch.cuda.synchronize(device)
     count = turns * len(calls)
-    return Timing.of(
-        [1e3 * a.elapsed_time(b) / count for a, b in zip(marks, marks[1:], strict=False)]
-    )
+    return Timing.of([1e3 * a.elapsed_time(b) / count for a, b in pairwise(marks)])
 
 
 def _time_here(calls: Sequence[Callable[[], object]]) -> Timing:

@@ -1,0 +1,137 @@
+"""The command line of the benchmark."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from kernels.benchmark import cases, decoding, record
+from kernels.benchmark.cases import Case
+from kernels.benchmark.contenders import BASELINES
+from kernels.benchmark.entropy_decoding import measure_decoding
+from kernels.benchmark.measure import Measurement, Skipped, measure
+from kernels.benchmark.model_weights import packaged_model
+from kernels.benchmark.report import print_decodings, print_entropy_decodings, print_measurements
+from kernels.benchmark.timing import copy_bandwidth, launch_microseconds
+
+PARTS = {
+    "products": "products of single layers",
+    "decoding": "tokens per second of whole models",
+    "entropy": "reading entropy-coded weights",
+}
+
+
+def main() -> None:
+    """Run, print, and record."""
+    parser = _parser()
+    options = parser.parse_args()
+    parts = options.parts or list(PARTS)
+    if unknown := sorted({*parts} - {*PARTS}):
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    device = torch.device(options.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch finds no CUDA device here")
+    began, date = time.perf_counter(), record.now()
+    measurements: list[Measurement | Skipped] = []
+    decodings, entropies = [], []
+    bandwidth, launch = copy_bandwidth(device), launch_microseconds(device)
+    try:
+        if "products" in parts:
+            for found in _products(options, device):
+                measurements.append(found)
+                print(".", end="", file=sys.stderr, flush=True)
+        if "decoding" in parts:
+            model = options.model or packaged_model()
+            decodings += decoding.measure_small(device, model, _say)
+            if device.type == "cuda" and not options.quick:
+                decodings += decoding.measure_large(device, _say)
+        if "entropy" in parts:
+            _say("reading entropy-coded weights")
+            entropies += measure_decoding(side=1024) if options.quick else measure_decoding()
+    except ValueError as problem:
+        parser.error(str(problem))
+    run = record.Run(
+        date=date,
+        command=" ".join(["python -m kernels.benchmark", *sys.argv[1:]]),
+        commit=options.commit or record.commit(),
+        seconds=time.perf_counter() - began,
+        machine=record.machine(device),
+        copy_bandwidth=bandwidth,
+        launch_microseconds=launch,
+        measurements=tuple(found for found in measurements if isinstance(found, Measurement)),
+        skipped=tuple(found for found in measurements if isinstance(found, Skipped)),
+        decodings=tuple(decodings),
+        entropy_decodings=tuple(entropies),
+    )
+    print(file=sys.stderr)
+    print_measurements(run)
+    print_decodings(run)
+    print_entropy_decodings(run)
+    print(f"\n{run.seconds:.0f} s in all")
+    if options.record:
+        options.record.mkdir(parents=True, exist_ok=True)
+        path = options.record / record.file_name(run)
+        path.write_text(run.to_json(), encoding="utf-8")
+        print(f"recorded in {path}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    described = "; ".join(f"{name}: {about}" for name, about in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m kernels.benchmark",
+        description="How fast quantized products are here, and against what.",
+        epilog=f"Parts: {described}. Under 8 minutes in all; shapes: {', '.join(cases.SHAPES)}.",
+    )
+    parser.add_argument("parts", nargs="*", help="all when none is named")
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument(
+        "--device", default=default, help="cpu, cuda, cuda:1 (default: %(default)s)"
+    )
+    parser.add_argument("--shapes", nargs="+", metavar="SHAPE", choices=list(cases.SHAPES))
+    parser.add_argument("--bits", nargs="+", type=int, choices=cases.BITS, default=cases.BITS)
+    parser.add_argument(
+        "--outliers", nargs="+", type=float, default=cases.OUTLIER_RATES, help="rates: 0.01 is 1 %%"
+    )
+    parser.add_argument("--batches", nargs="+", type=int, default=cases.BATCHES)
+    parser.add_argument("--quick", action="store_true", help="one small shape, one model")
+    parser.add_argument("--model", type=Path, help="SmolLM2-135M as .gguf or .safetensors")
+    parser.add_argument(
+        "--record",
+        type=Path,
+        nargs="?",
+        const=record.RESULTS,
+        metavar="FOLDER",
+        help="write a JSON file, into kernels/results if no folder is named",
+    )
+    parser.add_argument("--commit", help="of the code, where git cannot tell")
+    return parser
+
+
+def _products(options: argparse.Namespace, device: torch.device) -> Iterator[Measurement | Skipped]:
+    """Every case; what depends on neither bits nor outliers once for a shape."""
+    for name in options.shapes or _shapes(options.quick, device):
+        columns, rows = cases.SHAPES[name]
+        without: tuple[str, ...] = ()
+        for bits in options.bits:
+            for rate in options.outliers:
+                _say(f"{name}: {bits} bits, {100 * rate:g} % outliers")
+                case = Case(columns, rows, bits, rate)
+                yield from measure(case, options.batches, device, without=without)
+                without = BASELINES
+
+
+def _shapes(quick: bool, device: torch.device) -> list[str]:
+    if quick:
+        return ["smollm2-up"]
+    return [name for name in cases.SHAPES if device.type == "cuda" or name not in cases.LARGE]
+
+
+def _say(text: str) -> None:
+    print(f"\n{text} ", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
