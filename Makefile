@@ -20,7 +20,7 @@ PIP = $(IN_VENV) -m pip --disable-pip-version-check install $$(test -t 1 || echo
 help:
 	@echo "make app     set up what is missing and serve the app on http://localhost:$(PORT)"
 	@echo "make test    set up what is missing, then check style, types and behaviour"
-	@echo "make bench   measure how fast the solver and the app are on this machine"
+	@echo "make bench   measure how fast the solver, the kernels and the app are on this machine"
 	@echo "make lint    style and types only"
 	@echo "make format  put the code into the agreed style"
 	@echo "make clean   remove .venv and caches"
@@ -35,6 +35,7 @@ test: lint .venv/model-is-ready
 
 bench: .venv/test-is-ready .venv/model-is-ready
 	@$(IN_VENV) -m lattice_core.benchmark
+	@$(IN_VENV) -m kernels.benchmark
 	@$(IN_VENV) tests/measure_app.py
 
 lint: .venv/test-is-ready

@@ -196,6 +196,12 @@ class BackgroundJobs:
             self._forget(key, rank)
             return job
 
+    def forget(self, key: Hashable) -> None:
+        """Let go of a finished job, so that the same work can be started anew."""
+        with self._lock:
+            if key in self._jobs and not self._jobs[key].active:
+                del self._jobs[key]
+
     def _forget(self, newest: Hashable, rank: int) -> None:
         """Let go of what is too much; many short jobs do not push out a long one."""
         equals = [key for key, job in self._jobs.items() if job.rank == rank]

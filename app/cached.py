@@ -15,7 +15,9 @@ from lattice_core.recorded_row_shares import LayerRowShares
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from app.gpu_kernels.text_job import PackedModels
     from app.real_layers.work import LatestHessians
+    from kernels.benchmark.record import Run
     from lattice_core.language_model import OrderSurvey
     from lattice_core.language_model.load import LoadedModel
     from lattice_core.layers.calibration_transfer import CalibrationTransfer
@@ -80,6 +82,32 @@ def recorded_survey() -> "OrderSurvey":
     from lattice_core.language_model import recorded_survey as read
 
     return read()
+
+
+@st.cache_resource(show_spinner=False)
+def recorded_kernel_runs() -> "dict[str, Run]":
+    """Runs of the kernels' benchmark, as shipped, by file name; read once."""
+    from kernels.benchmark.record import recorded_runs
+
+    return recorded_runs()
+
+
+@st.cache_resource(show_spinner="Measuring how fast memory is copied here.")
+def device_limits(device: str) -> tuple[float, float]:
+    """Copy bandwidth in bytes a second, and microseconds of a launch."""
+    import torch
+
+    from kernels.benchmark.timing import copy_bandwidth, launch_microseconds
+
+    return copy_bandwidth(torch.device(device)), launch_microseconds(torch.device(device))
+
+
+@st.cache_resource(show_spinner=False)
+def packed_models() -> "PackedModels":
+    """The packaged model as it was packed last."""
+    from app.gpu_kernels.text_job import PackedModels
+
+    return PackedModels()
 
 
 @st.cache_data(max_entries=300, show_spinner=False)

@@ -25,8 +25,13 @@ def what_is_missing() -> str:
     return _missing_libraries() or _missing_model()
 
 
-def _missing_libraries() -> str:
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
+def torch_is_missing() -> str:
+    """What products of packed weights need and this machine lacks, in words; empty if nothing."""
+    return _missing_libraries(("torch",))
+
+
+def _missing_libraries(libraries: tuple[str, ...] = LIBRARIES) -> str:
+    missing = [name for name in libraries if find_spec(name) is None]
     if not missing:
         return ""
     return f"These Python packages are not installed: {', '.join(missing)}. {REMEDY}"

@@ -56,6 +56,13 @@ CHAPTERS = (
         ":material/science:",
         "Laboratory",
     ),
+    Chapter(
+        "gpu_kernels.py",
+        "GPU kernels",
+        "What does a model gain from few bits, when it runs?",
+        ":material/developer_board:",
+        "Laboratory",
+    ),
 )
 
 

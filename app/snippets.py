@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from app.gpu_kernels.choice import KernelChoice
 from app.real_layers.choice import LayerChoice
 from lattice_core import Problem
 
@@ -169,6 +170,79 @@ transfer = calibration_transfer(
 for text, losses in zip(transfer.texts, transfer.losses):
     print(text, *losses)  # calibrated on this text, judged on each
 print("nearest", *transfer.nearest_losses)
+"""
+
+
+def packing_snippet(choice: KernelChoice) -> str:
+    """Quantize a layer with outliers, pack it, multiply with it."""
+    columns = choice.group or 512
+    return f"""\
+import torch
+from kernels.dispatch import choose, quantized_matmul
+from kernels.packing import pack, unpack
+from lattice_core.layers import quantize_layer
+
+torch.manual_seed(0)
+weight, inputs = torch.randn(256, 512), torch.randn(2048, 512)
+layer = quantize_layer(
+    weight, inputs.T @ inputs, "ssqr", bits={choice.bits}, group_size={columns}, outlier_rate={choice.outliers!r}
+)
+packed = pack(
+    layer.codes, layer.group_scales, layer.outliers, bits={choice.bits}, group_size={columns}
+)
+assert torch.equal(unpack(packed)[0], layer.codes.to(torch.int8))
+print(packed.bits_per_weight, "bits a weight,", packed.outlier_rate, "kept aside")
+
+x = torch.randn(1, 512, dtype=torch.bfloat16)
+backend, why = choose(x, packed)
+y = quantized_matmul(x, packed)
+exact = x.double() @ layer.dequantize().T
+print(backend, why, ((y - exact).norm() / exact.norm()).item())
+"""
+
+
+def kernel_benchmark_snippet(choice: KernelChoice) -> str:
+    """The products that the page measures."""
+    columns, rows = choice.columns_and_rows
+    return f"""\
+import torch
+from kernels.benchmark.cases import Case
+from kernels.benchmark.measure import Measurement, measure
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+case = Case({columns}, {rows}, {choice.bits}, {choice.outliers!r}, group_size={choice.group or columns})
+for found in measure(case, [1, 16], device):
+    if isinstance(found, Measurement):
+        print(found.contender, found.rows_of_x, found.microseconds.median, found.error)
+    else:
+        print(found.contender, "did not run:", found.reason)
+"""
+
+
+def generation_snippet(choice: KernelChoice) -> str:
+    """The packaged model with packed layers, writing."""
+    return f"""\
+import torch
+from kernels.benchmark.decoding import to_nearest
+from kernels.decoder import SMOLLM2_135M, Decoder
+from kernels.generation import generate
+from kernels.quantized_linear import replace_linears
+from lattice_core.language_model import load_model
+
+loaded = load_model()
+decoder = Decoder(SMOLLM2_135M, torch.bfloat16)
+decoder.load_state_dict(loaded.model.state_dict())
+# Rounded to nearest, which is quick; the page quantizes with SSQR (see the packing of a layer).
+packed = {{
+    name: to_nearest(layer.weight, bits={choice.bits}, group_size=64, rate={choice.outliers!r})
+    for name, layer in decoder.layers.items()
+}}
+replace_linears(decoder, packed, backend="auto")
+
+prompt = torch.tensor(loaded.tokenizer("The sky is blue because")["input_ids"])
+found = generate(decoder, prompt, {choice.tokens})
+print(loaded.tokenizer.decode(found.tokens))
+print(found.tokens_per_second, "tokens a second")
 """
 
 

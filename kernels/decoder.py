@@ -123,8 +123,8 @@ class Decoder(nn.Module):
         count = tokens.shape[1]
         positions = cache.position + torch.arange(count, device=tokens.device)
         x = embedding(tokens, self.model.embed_tokens.weight)
-        turn = _rotations(positions, self.shape)
-        seen = torch.arange(cache.limit, device=tokens.device) <= positions[:, None]
+        turn = _rotations(positions, self.shape, x.dtype)
+        seen = _seen(positions, cache.limit, self.shape, x.dtype)
         for block, keys, values in zip(self.model.layers, cache.keys, cache.values, strict=True):
             x = block(x, turn, seen, positions, keys, values)
         cache.position += count
@@ -172,15 +172,19 @@ class Attention(nn.Module):
         values: Tensor,
     ) -> Tensor:
         """Of x (B, T, hidden); keys and values get T positions more."""
-        heads = (*x.shape[:2], -1, self.shape.head_size)
-        query = self.q_proj(x).view(heads)
-        key = self.k_proj(x).view(heads)
-        if self.shape.normalizes_queries:
+        shape = self.shape
+        heads = (*x.shape[:2], -1, shape.head_size)
+        query, key = self.q_proj(x).view(heads), self.k_proj(x).view(heads)
+        if shape.normalizes_queries:
             query, key = self.q_norm(query), self.k_norm(key)
-        query, key = _turned(query.transpose(1, 2), turn), _turned(key.transpose(1, 2), turn)
+        both = _turned(torch.cat([query, key], dim=2), turn).transpose(1, 2)
+        query, key = both.split([shape.heads, shape.key_heads], dim=1)
         keys.index_copy_(2, positions, key)
         values.index_copy_(2, positions, self.v_proj(x).view(heads).transpose(1, 2))
-        mixed = scaled_dot_product_attention(query, keys, values, attn_mask=seen, enable_gqa=True)
+        # Queries that share a key are rows of one product with it.
+        rows = (len(x), shape.key_heads, -1, shape.head_size)
+        mixed = scaled_dot_product_attention(query.reshape(rows), keys, values, attn_mask=seen)
+        mixed = mixed.reshape(len(x), shape.heads, -1, shape.head_size)
         return self.o_proj(mixed.transpose(1, 2).flatten(2))
 
 
@@ -265,16 +269,28 @@ def captured_step(decoder: Decoder, prompt: Tensor, limit: int) -> Callable[[], 
     return replay
 
 
-def _rotations(positions: Tensor, shape: DecoderShape) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each position's angles, (T, head_size) float32."""
+def _rotations(positions: Tensor, shape: DecoderShape, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosine of each position's angles, and sine with the sign it is used with, (T, 1, head_size)."""
     half = torch.arange(0, shape.head_size, 2, device=positions.device) / shape.head_size
-    angles = positions[:, None] / shape.rope_base**half
-    angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos(), angles.sin()
+    angles = positions[:, None, None] / shape.rope_base**half
+    cosine, sine = angles.cos(), angles.sin()
+    return (
+        torch.cat([cosine, cosine], dim=-1).to(dtype),
+        torch.cat([-sine, sine], dim=-1).to(dtype),
+    )
 
 
 def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Queries or keys (B, heads, T, head_size), turned by their positions' angles."""
+    """Queries or keys (B, T, heads, head_size), turned by their positions' angles."""
     cosine, sine = turn
-    lower, upper = x.float().chunk(2, dim=-1)
-    return (x * cosine + torch.cat([-upper, lower], dim=-1) * sine).to(x.dtype)
+    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)
+
+
+def _seen(positions: Tensor, limit: int, shape: DecoderShape, dtype: torch.dtype) -> Tensor:
+    """What is added to attention: 0 for positions up to a query's own, −∞ beyond.
+
+    (queries that share a key · T, limit)
+    """
+    beyond = torch.arange(limit, device=positions.device) > positions[:, None]
+    mask = torch.zeros(beyond.shape, dtype=dtype, device=positions.device)
+    return mask.masked_fill(beyond, -torch.inf).repeat(shape.heads // shape.key_heads, 1)

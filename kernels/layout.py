@@ -5,11 +5,11 @@ Slots, units, planes
 16 consecutive columns of one group are a **slot**. A group whose size is no multiple of 16 is filled
 up, so that no slot holds columns of two groups. F slots of a row are a **unit**: eight 32-bit words,
 where the slot f takes the f-th field of every half-word. A code is stored as ``z + 2^(b−1)`` ≥ 0.
-Word i of a unit of 4-bit codes (F = 4; column 16 f + k of the unit is written f·k)::
+Word i of a unit of 4-bit codes::
 
-    bit 31        27        23        19        15        11        7         3      0
-       | 3·2i+1  | 2·2i+1  | 1·2i+1  | 0·2i+1  | 3·2i    | 2·2i    | 1·2i    | 0·2i  |
-       '---------- odd columns, k = 2i+1 ------'---------- even columns, k = 2i -----'
+    bit 31      27      23      19      15      11       7       3     0
+       | slot 3| slot 2| slot 1| slot 0| slot 3| slot 2| slot 1| slot 0|
+       '------- column 2i + 1 of -------'-------- column 2i of ---------'
 
 So one shift and one mask take two codes out of a word, in the two halves of a register, as tensor
 cores want them; and eight words times one field are 16 neighbouring columns of x.
@@ -117,3 +117,10 @@ class Layout:
         return columns + columns // self.group_size * (
             self.slots_per_group * SLOT - self.group_size
         )
+
+
+def magic_number(bits: int, dtype: torch.dtype) -> int:
+    """The bits of 2^b as a float: of float32, or twice, in the halves of a word, of 16-bit dtypes."""
+    if dtype == torch.float32:
+        return (127 + bits) << 23
+    return ((127 + bits) << 7 if dtype == torch.bfloat16 else (15 + bits) << 10) * 0x10001

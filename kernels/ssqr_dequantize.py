@@ -6,6 +6,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.launch import dot_units
+from kernels.layout import magic_number
 from kernels.packing import PackedWeight
 from kernels.unpacking import (
     columns_of,
@@ -14,7 +15,6 @@ from kernels.unpacking import (
     joined_codes,
     layout_constants,
     load_words,
-    magic_number,
     outlier_entries,
     slot_size,
     tile_rows,

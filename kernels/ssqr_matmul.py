@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from kernels.launch import MOST_ROWS_OF_X, Launch
-from kernels.layout import TILE_ROWS, Layout
+from kernels.layout import TILE_ROWS, Layout, magic_number
 from kernels.packing import PackedWeight
 from kernels.scratch import scratch
 from kernels.ssqr_dequantize import dequantized
 from kernels.ssqr_dot import ssqr_dot
 from kernels.ssqr_gemv import ssqr_gemv
 from kernels.tuning import launch_for
-from kernels.unpacking import layout_constants, magic_number
+from kernels.unpacking import layout_constants
 
 LEAST_DOT = 16  # rows of x that tensor cores take at once
 
@@ -45,12 +45,24 @@ def ssqr_matmul(
         For M ≤ 64. ``None`` chooses.
     """
     if len(x) > MOST_ROWS_OF_X:
-        return torch.mm(x, dequantized(packed, x.dtype).T, out=out)
+        return out.copy_(x @ _written_out(x, packed).T)
     if launch is None:
         launch = launch_for(len(x), packed)
     return (
         _gemv(x, packed, out, launch) if launch.method == "gemv" else _dot(x, packed, out, launch)
     )
+
+
+def _written_out(x: Tensor, packed: PackedWeight) -> Tensor:
+    try:
+        return dequantized(packed, x.dtype)
+    except torch.OutOfMemoryError as error:
+        rows, columns = packed.shape
+        raise torch.OutOfMemoryError(
+            f"{len(x)} rows of x are multiplied with the weight written out in 16 bits, and "
+            f"{x.device} has no room for its {2 * rows * columns / 2**20:,.0f} MiB. Pass at most "
+            f"{MOST_ROWS_OF_X} rows at a time."
+        ) from error
 
 
 def gemv_constants(layout: Layout, launch: Launch, outliers: bool) -> dict[str, Any]:

@@ -15,7 +15,6 @@ needs filling; RUN_START is the first slot of a run of words within its unit, 8 
 
 from typing import Any
 
-import torch
 import triton
 import triton.language as tl
 
@@ -38,13 +37,6 @@ def layout_constants(layout: Layout) -> dict[str, Any]:
         "GROUP": layout.group_size if filled and not whole_row else 0,
         "JOINED": joined_fields(layout),
     }
-
-
-def magic_number(bits: int, dtype: torch.dtype) -> int:
-    """The bits of 2^b as a float: of float32, or twice, in the halves of a word, of 16-bit dtypes."""
-    if dtype == torch.float32:
-        return (127 + bits) << 23
-    return ((127 + bits) << 7 if dtype == torch.bfloat16 else (15 + bits) << 10) * 0x10001
 
 
 @triton.jit

@@ -1,5 +1,12 @@
 """Fixtures for all tests, and the one import that cannot wait for its test."""
 
+import os
+import shutil
+
+if shutil.which("nvidia-smi") is None:
+    # Read when the kernels are imported: without a GPU they run in Triton's interpreter.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING

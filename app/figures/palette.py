@@ -23,6 +23,15 @@ ORDER_DASHES = {
 }
 
 
+ON_TINT = "#111111"  # text on a tint, in both themes
+
+
+def tint(color: str, share: float) -> str:
+    """A colour mixed with white, opaque: the same in both themes, for what has text on it."""
+    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(share * part + (1 - share) * 255):02X}" for part in parts)
+
+
 def translucent(color: str, opacity: float) -> str:
     """``#RRGGBB`` as ``rgba(…)``."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))

@@ -1,8 +1,10 @@
 """Which layer of the packaged model, quantized how: a record, and the query of a link. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
+from app import choice_link
+from app.choice_link import ChoiceLink
 from app.order_names import ORDER_NAMES
 
 BLOCKS = 30  # of SmolLM2-135M; the names below are its linear layers, in forward order
@@ -105,15 +107,7 @@ class LayerChoice:
 
     def to_query(self) -> dict[str, str]:
         """Query parameters that restore the choice."""
-        return {name: _word(name, value) for name, value in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class ChoiceLink:
-    """What a link says, and what in it made no sense."""
-
-    choice: LayerChoice
-    notices: tuple[str, ...] = ()
+        return choice_link.to_query(self, _word)
 
 
 def layer_name(block: int, linear: str) -> str:
@@ -122,29 +116,16 @@ def layer_name(block: int, linear: str) -> str:
     return f"model.layers.{block}.{part}.{linear}"
 
 
-def from_query(query: Mapping[str, str]) -> ChoiceLink:
+def from_query(query: Mapping[str, str]) -> ChoiceLink[LayerChoice]:
     """The choice that a link describes; what makes no sense is left out, with a notice."""
-    chosen: dict[str, object] = {}
-    notices = []
-    for field in fields(LayerChoice):
-        if field.name not in query:
-            continue
-        words = {_word(field.name, option): option for option in OPTIONS[field.name]}
-        text = query[field.name]
-        if text == "file" and text in words:
-            notices.append(
-                f"{field.name}=file was ignored: a link carries no file. Choose it here again."
-            )
-        elif text in words:
-            chosen[field.name] = words[text]
-        else:
-            wanted = f"0 … {BLOCKS - 1}" if field.name == "block" else f"one of {', '.join(words)}"
-            shown = text if len(text) <= 40 else text[:39] + "…"
-            notices.append(
-                f"{field.name}={shown} was ignored: {wanted} was wanted. "
-                f"{_word(field.name, field.default)} is shown in its place."
-            )
-    return ChoiceLink(LayerChoice(**chosen), tuple(notices))  # type: ignore[arg-type]
+    return choice_link.from_query(
+        LayerChoice,
+        OPTIONS,
+        query,
+        _word,
+        ranges={"block": f"0 … {BLOCKS - 1}"},
+        needing_a_file="file",
+    )
 
 
 def _word(name: str, value: object) -> str:

@@ -3,12 +3,11 @@
 Each selectbox stands for a field of the choice. The view asks for those that it alone needs.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.address_bar import show_link
+from app.choice_widgets import NONE, ChoiceWidgets
 from app.order_names import ORDER_NAMES
 from app.real_layers.choice import OPTIONS, SHAPES, LayerChoice, from_query
 from app.real_layers.work import Calibration
@@ -71,7 +70,6 @@ WIDTHS = {
     "order": 260,
     "against": 320,
 }
-NONE = "none"  # stands for None, with which streamlit shows an empty selectbox
 OF_ONE_LAYER = ("block", "linear")
 OF_THE_GRID = ("bits", "group", "scales", "damping")
 OF_THE_TEXT = ("text", "tokens", "seed")
@@ -79,16 +77,11 @@ OF_THE_TEXT = ("text", "tokens", "seed")
 
 def chosen_layer() -> LayerChoice:
     """The choice on show, with the widgets that change it; the link is read once a session."""
-    if "layer_choice" not in st.session_state:
-        link = from_query(st.query_params.to_dict())
-        st.session_state.layer_choice = st.session_state.opened_with = link.choice
-        for notice in link.notices:
-            st.warning(
-                f"Part of the link made no sense. {plain(notice)}", icon=":material/link_off:"
-            )
+    if WIDGETS.open(from_query):
+        st.session_state.opened_with = WIDGETS.choice
     if shows("controls"):
-        _view()
-        shown = st.session_state.layer_choice
+        WIDGETS.select_view(VIEW_TITLES)
+        shown: LayerChoice = WIDGETS.choice
         layer = () if shown.view == "all" else OF_ONE_LAYER
         compared = ("against",) if shown.view == "texts" else ()
         draws = compared and shown.compared_with == "windows"
@@ -99,11 +92,8 @@ def chosen_layer() -> LayerChoice:
             for name in (*OF_THE_TEXT, *compared):
                 if not (name == "seed" and draws):  # several are drawn
                     select(name)
-    choice: LayerChoice = st.session_state.layer_choice
-    query = choice.to_query()
-    if st.session_state.hidden:
-        query["hide"] = ",".join(st.session_state.hidden)
-    show_link(query)
+    WIDGETS.show_link()
+    choice: LayerChoice = WIDGETS.choice
     return choice
 
 
@@ -146,50 +136,19 @@ def _own_text() -> "Text | None":
     return text
 
 
-def _view() -> None:
-    st.session_state.layer_view = st.session_state.layer_choice.view
-    st.segmented_control(
-        "View",
-        options=OPTIONS["view"],
-        key="layer_view",
-        format_func=lambda view: VIEW_TITLES[str(view)],
-        label_visibility="collapsed",
-        on_change=_change,
-        args=("view",),
-    )
-
-
 def select(name: str) -> None:
     """A selectbox for a field of the choice."""
-    key = f"layer_{name}"
-    choice: LayerChoice = st.session_state.layer_choice
-    options, value = OPTIONS[name], getattr(choice, name)
-    if name == "against":
-        options = tuple(option for option in options if option != choice.text)
-        value = choice.compared_with
-    st.session_state[key] = NONE if value is None else value
-    st.selectbox(
-        TITLES[name],
-        options=[NONE if option is None else option for option in options],
-        key=key,
-        format_func=lambda option: _title(name, option),
-        help=HELP[name],
-        width=WIDTHS[name],
-        on_change=_change,
-        args=(name,),
-    )
+    if name == "against":  # a text is not compared with itself
+        shown: LayerChoice = WIDGETS.choice
+        options = [option for option in OPTIONS[name] if option != shown.text]
+        WIDGETS.select(name, options, shown.compared_with)
+    else:
+        WIDGETS.select(name)
 
 
 def change(**fields: object) -> None:
     """Change fields of the choice on show."""
-    st.session_state.layer_choice = replace(st.session_state.layer_choice, **fields)
-
-
-def _change(name: str) -> None:
-    value = st.session_state[f"layer_{name}"]
-    if name == "view" and value is None:  # pressed again: it stays
-        return
-    change(**{name: None if value == NONE else value})
+    WIDGETS.change(**fields)
 
 
 def _title(name: str, option: object) -> str:
@@ -209,3 +168,6 @@ def _title(name: str, option: object) -> str:
     if name == "group":
         return "whole row" if option == NONE else str(option)
     return f"{option:g}" if isinstance(option, float) else str(option)
+
+
+WIDGETS = ChoiceWidgets("layer_choice", "layer", OPTIONS, TITLES, HELP, WIDTHS, _title)

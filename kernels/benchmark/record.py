@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from kernels.benchmark.compare import Results
 from kernels.benchmark.decoding import Decoding
 from kernels.benchmark.entropy_decoding import EntropyDecoding
 from kernels.benchmark.measure import Measurement, Skipped
@@ -84,6 +85,11 @@ class Run:
     decodings: tuple[Decoding, ...] = ()
     entropy_decodings: tuple[EntropyDecoding, ...] = ()
     format: int = field(default=FORMAT)
+
+    @property
+    def results(self) -> Results:
+        """The products, to compare."""
+        return Results(self.measurements, self.copy_bandwidth, self.launch_microseconds)
 
     def to_json(self) -> str:
         """As text, one measurement a line."""

@@ -3,25 +3,7 @@
 from collections import defaultdict
 
 from kernels.benchmark.contenders import BASELINES
-from kernels.benchmark.measure import Measurement
 from kernels.benchmark.record import Run
-
-BASELINE = BASELINES[0]
-
-
-def baseline_of(run: Run, found: Measurement, name: str = BASELINE) -> Measurement | None:
-    """The 16-bit product of the same shape and rows of x, of the same run."""
-    wanted = (name, found.columns, found.rows, found.rows_of_x)
-    for other in run.measurements:
-        if (other.contender, other.columns, other.rows, other.rows_of_x) == wanted:
-            return other
-    return None
-
-
-def ratio(run: Run, found: Measurement, name: str = BASELINE) -> float | None:
-    """How many times as fast as the baseline; ``None`` if that was not measured."""
-    other = baseline_of(run, found, name)
-    return other.microseconds.median / found.microseconds.median if other else None
 
 
 def print_measurements(run: Run) -> None:
@@ -38,9 +20,10 @@ def print_measurements(run: Run) -> None:
             f"\n{'inputs → outputs':>18}{'M':>4}  {'contender':<11}{'bits':>5}{'aside':>7}"
             f"{'µs':>10}{'(20 %':>10}{'80 %)':>9}{'× bf16':>8}{'GB/s':>7}{'of copy':>9}{'error':>9}"
         )
-    for found in run.measurements:
+    results = run.results
+    for found in results.measurements:
         fixed = found.contender in BASELINES
-        faster = ratio(run, found)
+        faster = results.ratio(found)
         timing = found.microseconds
         print(
             f"{found.columns:>9} → {found.rows:<6}{found.rows_of_x:>4}  {found.contender:<11}"

@@ -1,0 +1,179 @@
+"""The view *How they work*: where the bytes go, how codes are packed, one tile's life."""
+
+import numpy as np
+import streamlit as st
+
+from app import cached, lesson
+from app.figures.byte_budget import bit_bars, limit_curve
+from app.gpu_kernels.choice import SHAPES, KernelChoice
+from app.gpu_kernels.controls import change, shape_title
+from app.gpu_kernels.entropy import entropy_section
+from app.gpu_kernels.packing_picture import picture, plane_owners
+from app.gpu_kernels.tile_story import tile_figure
+from app.quiz import predict
+from app.shared_problem import shows
+from app.snippets import packing_snippet
+from app.stepper import stepper
+
+BANDWIDTHS = {  # GB/s
+    "H200 (data sheet)": 4800,
+    "H100 SXM (data sheet)": 3350,
+    "A100 80 GB SXM (data sheet)": 2039,
+    "RTX 4090 (data sheet)": 1008,
+}
+WEIGHTS = np.geomspace(1e5, 1e9, 120)
+IDEAS = (
+    (
+        "2 bits in groups of 32",
+        {"bits": 2, "group": 32, "outliers": 0.01},
+        "The scales take a fifth of the bytes.",
+    ),
+    ("5 % outliers", {"outliers": 0.05}, "They cost more than the 4th bit of all codes."),
+    ("3 bits", {"bits": 3}, "Look at the two planes below, and step to the third bit."),
+)
+
+
+def how(choice: KernelChoice) -> None:
+    """Where the bytes go, the packing, the tile, entropy-coded weights."""
+    st.subheader("Where the bytes go", anchor="bytes")
+    st.markdown(
+        "To write one more word of text, a model reads all its weights once and does little with each. "
+        "So the time is the time that memory takes to bring them. Fewer bytes, less time."
+    )
+    _bytes(choice)
+    if shows("quiz"):
+        _quiz(choice)
+    st.subheader("How codes are packed", anchor="packing")
+    _packing(choice)
+    st.subheader("The life of a tile", anchor="tile")
+    stepper(
+        lambda: tile_figure(choice.bits),
+        key=f"tile_stepper_{choice.bits}",
+        step=st.session_state.get("tile_step", 0),
+        on_step=lambda step: st.session_state.update(tile_step=step),
+        height=540,
+    )
+    st.markdown(
+        "This is the kernel for 2 to 64 rows of x, and for one row of a large layer. For one row of a "
+        "smaller layer, a program takes 8 rows of W from end to end and multiplies in ordinary "
+        "registers: nothing has to be added up across programs. For more than 64 rows the weight is "
+        "written out once and given to the library's product, for then there is enough to compute."
+    )
+    entropy_section()
+    if shows("try"):
+        _try()
+    lesson.code(packing_snippet(choice))
+    lesson.sources(
+        {
+            "C": "SSQR, the form of these weights (section 5, Algorithm 9), and its own CUDA kernel.",
+            "GPTQ": "4-bit weights that speed up generation.",
+        }
+    )
+
+
+def _bytes(choice: KernelChoice) -> None:
+    from kernels.benchmark.compare import limit, stored_bits
+
+    columns = 4096 if choice.group is None else choice.group
+    parts = stored_bits(choice.bits, columns, choice.outliers)
+    total = sum(parts.values())
+    bars, curve = st.columns(2, gap="large")
+    with bars:
+        st.plotly_chart(
+            bit_bars({"16 bits": {"weight": 16.0}, f"{choice.bits} bits": parts}),
+            key="bits",
+            alt="Bits of a weight by part, beside 16.",
+        )
+        st.markdown(
+            f"{choice.bits} bits for the code, {parts['scales']:.3g} for a 16-bit scale shared by "
+            f"{'a row of 4096' if choice.group is None else choice.group}, "
+            f"{parts['outliers']:.3g} for outliers of 32 bits each: **{total:.4g} bits a weight**. "
+            f"If only bytes counted, this would be **{16 / total:.2f} times** as fast as 16 bits."
+        )
+    with curve:
+        bandwidth, launch = _device()
+        ratios = limit(2 * WEIGHTS, total / 8 * WEIGHTS, bandwidth, launch)
+        marks = [
+            (shape_title(name), c * r, limit(2 * c * r, total / 8 * c * r, bandwidth, launch))
+            for name, (c, r) in SHAPES.items()
+        ]
+        st.plotly_chart(
+            limit_curve(WEIGHTS, ratios, 16 / total, marks),
+            key="limits",
+            alt="Most possible speed-up by number of weights, with a fixed cost of a launch.",
+        )
+    st.caption(
+        "Starting a kernel takes a few microseconds, however small it is. Both products pay for it. So "
+        "small layers gain less. Words that are filled up, and outliers' lists, are left out here; the "
+        "measurements count them."
+    )
+
+
+def _device() -> tuple[float, float]:
+    """Bandwidth in bytes a second, and microseconds of a launch, as the visitor has them."""
+    known = dict(BANDWIDTHS)
+    for run in cached.recorded_kernel_runs().values():
+        known[f"{run.machine.device} (recorded)"] = round(run.copy_bandwidth / 1e9)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        device = st.selectbox("Memory of", list(known), key="limit_device", width=280)
+        launch = st.number_input(
+            "Launch, µs", 0.0, 100.0, 2.0, 0.5, key="limit_launch", width=130,
+            help="What a kernel costs that does nothing. About 2 µs inside a CUDA graph.",
+        )  # fmt: skip
+    st.caption(f"{known[device]:,} GB/s")
+    return known[device] * 1e9, launch
+
+
+def _quiz(choice: KernelChoice) -> None:
+    from kernels.benchmark.compare import stored_bits
+
+    group = 4096 if choice.group is None else choice.group
+    parts = stored_bits(choice.bits, group, choice.outliers)
+    most = max(("scales", "outliers"), key=lambda part: parts[part])
+    names = {"scales": "more scales: groups half as large", "outliers": "twice as many outliers"}
+    costs = {"scales": parts["scales"], "outliers": parts["outliers"]}
+    if not parts["outliers"]:
+        options = ["one bit more in every code", names["scales"]]
+        answer = options[0] if parts["scales"] < 1 else options[1]
+        said = f"A bit more is 1 bit a weight; halving the groups adds {costs['scales']:.3g}."
+    else:
+        options = [names["scales"], names["outliers"]]
+        answer = names[most]
+        said = (
+            f"Halving the groups adds {costs['scales']:.3g} bits a weight, doubling the outliers "
+            f"{costs['outliers']:.3g}."
+        )
+    predict(
+        "Which costs more bytes?",
+        options,
+        answer,
+        said,
+        key=f"bytes {choice.bits} {choice.group} {choice.outliers}",
+    )
+
+
+def _packing(choice: KernelChoice) -> None:
+    st.markdown(
+        "Sixteen neighbouring columns of a row are a **slot**. The codes of a few slots share eight "
+        "32-bit words. Each number below is a column of W; neighbouring slots have different colours. "
+        "Neighbouring columns lie in the two halves of a word at the same height: so one shift and one "
+        "mask take both out at once."
+    )
+    found = plane_owners(choice.bits)
+    for column, owners in zip(st.columns(len(found)), found, strict=True):
+        with column:
+            st.markdown(f"**{owners.title}**")
+            st.plotly_chart(
+                picture(owners),
+                key=f"plane_{choice.bits}_{owners.width}",
+                alt=f"The column of W that each field of eight words belongs to: {owners.title}.",
+            )
+    st.caption("Found by packing one column after another, and looking which bits change.")
+
+
+def _try() -> None:
+    st.subheader("Try this", anchor="try")
+    for label, fields, look in IDEAS:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(label, key=f"try_{label}", on_click=change, kwargs=fields)
+            st.markdown(look)

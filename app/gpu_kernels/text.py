@@ -1,0 +1,201 @@
+"""The view *What a model writes*: the real model with each backend, and where texts part."""
+
+import streamlit as st
+
+from app import lesson
+from app.background_job import Job
+from app.figures.numbers import short
+from app.gpu_kernels.choice import KernelChoice
+from app.gpu_kernels.text_job import (
+    GROUP_SIZE,
+    LONGEST_PROMPT,
+    PROMPT,
+    QUANTIZING,
+    PackedModel,
+    Written,
+    start_text,
+    text_job,
+    writers,
+)
+from app.machine import what_is_missing
+from app.shared_problem import plain, shows
+from app.snippets import generation_snippet
+
+POLL_SECONDS = 0.7
+
+
+def text(choice: KernelChoice) -> None:
+    """A prompt, then the same text from every backend."""
+    st.markdown(
+        "SmolLM2-135M-Instruct is quantized with SSQR, every linear layer of its blocks. Then it writes "
+        "after a prompt of yours, always the most likely token. All backends multiply with the same "
+        "numbers. They differ in the last digits, so two texts may part where two tokens are almost "
+        "equally likely."
+    )
+    if missing := what_is_missing():
+        st.info(
+            f"This view needs what is not here.\n\n{plain(missing)}",
+            icon=":material/cloud_download:",
+        )
+        return
+    prompt = st.text_area(
+        "Prompt", PROMPT, max_chars=LONGEST_PROMPT, height=80, key="kernel_prompt"
+    ).strip()
+    job = text_job(choice, prompt)
+    if not prompt:
+        st.info("Write a prompt first.", icon=":material/edit:")
+    elif job is not None and job.active:
+        _progress(choice, prompt)
+    else:
+        _offer(choice, prompt, job)
+    if job is not None and job.parts:
+        _written(choice, job)
+    lesson.code(generation_snippet(choice))
+
+
+def _offer(choice: KernelChoice, prompt: str, job: Job | None) -> None:
+    if job is not None and job.state == "done":
+        return
+    if job is not None and job.state == "failed":
+        st.error(plain(job.error), icon=":material/error:")
+    if job is not None and job.state == "cancelled":
+        st.markdown("This was cancelled; what was written is kept.")
+    st.button(
+        "Write" if job is None else "Write again",
+        type="primary",
+        icon=":material/edit_note:",
+        on_click=start_text,
+        args=(choice, prompt),
+    )
+    if job is None:
+        st.markdown(
+            "The first time, the model is calibrated and quantized: about two minutes, in the "
+            "background. After that a text takes some seconds with each backend, and half a minute with "
+            "plain torch."
+        )
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _progress(choice: KernelChoice, prompt: str) -> None:
+    job = text_job(choice, prompt)
+    if job is None or not job.active:
+        st.rerun()
+    seen = job.progress
+    said = seen.message
+    if seen.total:
+        unit = "layers" if said == QUANTIZING else "tokens"
+        said += f" {seen.done:,} of {seen.total:,} {unit}."
+    if seen.seconds_left is not None:
+        said += f" About {seen.seconds_left:.0f} s left."
+    with st.container(border=True, key="job"):
+        st.progress(seen.done / seen.total if seen.total else 0.0, text=said)
+        st.button("Cancel", icon=":material/close:", on_click=job.cancel)
+        st.caption(
+            "You may go to another page meanwhile; the work goes on. Whoever asks for the same waits for "
+            "the same work, and Cancel stops it for all."
+        )
+
+
+def _written(choice: KernelChoice, job: Job) -> None:
+    parts: list[Written] = list(job.parts)
+    by_name = {written.writer.name: written for written in parts}
+    st.subheader("The same text?", anchor="text")
+    if shows("numbers"):
+        _table(parts)
+    for written in parts:
+        other = by_name.get(written.writer.against)
+        if other is not None:
+            st.markdown(_comparison(other, written))
+    for written in parts:
+        with st.expander(f"{written.writer.name}: {written.writer.layers}", expanded=True):
+            st.markdown(_with_its_own(written))
+    st.caption(
+        "Marked: from where a text is no longer that of the one it is compared with. In bfloat16, "
+        "logits near 20 come in steps of 0.125, so two tokens are often exactly even."
+    )
+    if isinstance(job.result, PackedModel):
+        st.caption(
+            f"{choice.bits} bits in groups of {GROUP_SIZE}, {100 * job.result.outlier_rate:.2f} % of "
+            f"the weights kept aside, {job.result.bits_per_weight:.2f} bits a weight stored. Calibrated "
+            f"on {plain(job.result.calibration)}. The packaged model's weights were once rounded to "
+            "4 bits; unpacked, they are what is called unquantized here."
+        )
+    if shows("downloads"):
+        st.download_button(
+            "Texts and numbers (CSV)",
+            data=lambda: _csv(parts),
+            file_name=f"texts-{choice.bits}-bits.csv",
+            mime="text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+def _table(parts: list[Written]) -> None:
+    lines = [
+        f"| {w.writer.name} | {w.writer.layers} | {w.writer.dtype} | {w.layer_bytes / 1e6:,.0f} MB | "
+        f"{w.tokens} | {w.tokens_per_second:.1f} |"
+        for w in parts
+    ]
+    st.markdown(
+        "| backend | linear layers | activations | their size | tokens | tokens a second |\n"
+        "|---|---|---|--:|--:|--:|\n" + "\n".join(lines)
+    )
+    st.caption(
+        "Measured here just now, one text at a time, without the prompt. A token that ends a text does "
+        "not stop the writing. "
+        + ("" if len(parts) >= len(writers(False)) else "Not all have written yet.")
+    )
+
+
+def _comparison(other: Written, written: Written) -> str:
+    pair = f"**{written.writer.name}** against **{other.writer.name}**"
+    found = written.difference
+    if found is None:
+        count = min(written.tokens, other.tokens)
+        return f"- {pair}: the same {count} tokens."
+    first, second = (f"“{_shown(word)}”" for word in written.words)
+    mine, theirs = found.second_logits, found.first_logits
+    return (
+        f"- {pair}: the same up to token {found.position}. Then {other.writer.name} writes {first} "
+        f"(logit {short(theirs[0])}, and {short(theirs[1])} for {second}), and {written.writer.name} "
+        f"writes {second} (logit {short(mine[1])}, and {short(mine[0])} for {first})."
+    )
+
+
+def _shown(word: str) -> str:
+    """A token's text with its blanks visible, never read as Markdown."""
+    return plain(word.replace("\n", "⏎").replace(" ", "␣"))
+
+
+def _with_its_own(written: Written) -> str:
+    """A text whose own part is marked; never read as Markdown."""
+    common, own = (_paragraphs(part) for part in (written.text, written.own_text))
+    marked = "\n\n".join(
+        f":orange-background[{part.strip()}]" if part.strip() else "" for part in own
+    )
+    blank = " " if written.own_text.startswith(" ") else ""
+    return "\n\n".join(common) + blank + marked
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [plain(part) for part in text.replace("\n\n", "\n").split("\n")]
+
+
+def _csv(parts: list[Written]) -> str:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "backend": w.writer.name,
+            "layers": w.writer.layers,
+            "activations": w.writer.dtype,
+            "layer_bytes": w.layer_bytes,
+            "tokens": w.tokens,
+            "tokens_per_second": w.tokens_per_second,
+            "compared_with": w.writer.against,
+            "first_difference": w.difference.position if w.difference else None,
+            "text": w.text + w.own_text,
+        }
+        for w in parts
+    ).to_csv(index=False)
