@@ -5,6 +5,7 @@ bfloat16 weights as long as x has few rows. Codes of 2 and 3 bits go the same wa
 results to bfloat16: the result is off by about 0.3 %, whatever the dtype of x.
 """
 
+import warnings
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -112,7 +113,9 @@ def _made(packed: PackedWeight) -> _Prepared:
 
 def _by_rows(outliers: Tensor) -> Tensor:
     """Sparse CSR with 32-bit indices, which are read in half the time."""
-    rows = outliers.to(torch.float32).to_sparse_csr()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        rows = outliers.to(torch.float32).to_sparse_csr()
     starts, columns = rows.crow_indices().to(torch.int32), rows.col_indices().to(torch.int32)
     return torch.sparse_csr_tensor(
         starts, columns, rows.values(), rows.shape, check_invariants=False

@@ -51,6 +51,8 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of x (…, c), (…, r)."""
+        if x.shape[-1] != self.in_features:
+            raise ValueError(f"x has shape {tuple(x.shape)}; (…, {self.in_features}) was wanted.")
         y = quantized_matmul(x.reshape(-1, self.in_features), self.packed, backend=self.backend)
         y = y.view(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias

@@ -25,7 +25,10 @@ ENTRIES = tl.constexpr(256)
 
 
 def dequantized(packed: PackedWeight, dtype: torch.dtype) -> Tensor:
-    """``scales · codes + outliers`` rounded to a 16-bit dtype, (r, c), on a GPU or interpreted."""
+    """``scales · codes + outliers`` in a 16-bit dtype, (r, c), on a GPU or interpreted.
+
+    Rounded once where an outlier's code is 0, as ssqr leaves it.
+    """
     rows, columns = packed.shape
     layout = packed.layout
     out = torch.empty(rows, columns, dtype=dtype, device=packed.device)

@@ -44,9 +44,8 @@ def ssqr_dot(
     M_BLOCK is at least 16. SHARED: a block has several programs.
     """
     block = tl.program_id(0)
-    split = (
-        tl.program_id(1) - OUTLIER_PROGRAMS
-    )  # those with outliers start first: they wait longest
+    # Programs with outliers have the numbers below 0. They start first, for they wait longest.
+    split = tl.program_id(1) - OUTLIER_PROGRAMS
     place, exists = _places(block, m_count, row_count, M_BLOCK, ROW_BLOCK)
     size = m_count * row_count
     if split < 0:

@@ -2,11 +2,15 @@
 
     y_mn = Σ_g s_ng Σ_{k in g} z_nk x_mk + Σ_{outliers (n, k)} v_nk x_mk
 
-accumulated in float32; n is a row of W, g a group of its columns. Few rows of x are multiplied in
+accumulated in float32; n is a row of W, g a group of its columns. One row of x is multiplied in
 registers (`kernels.ssqr_gemv`), up to 64 on tensor cores (`kernels.ssqr_dot`); for more, the weight is
 written out once (`kernels.ssqr_dequantize`) and multiplied by the library.
+
+Why two to four rows go to the tensor cores too: in registers every weight costs one more multiplication
+for each row, and the rows of x more loads. `python -m kernels.compiled` counts the instructions.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -44,13 +48,15 @@ def ssqr_matmul(
     launch : Launch, optional
         For M ≤ 64. ``None`` chooses.
     """
-    if len(x) > MOST_ROWS_OF_X:
-        return out.copy_(x @ _written_out(x, packed).T)
-    if launch is None:
-        launch = launch_for(len(x), packed)
-    return (
-        _gemv(x, packed, out, launch) if launch.method == "gemv" else _dot(x, packed, out, launch)
-    )
+    with torch.cuda.device(x.device) if x.is_cuda else nullcontext():  # where Triton launches
+        if len(x) > MOST_ROWS_OF_X:
+            return out.copy_(x @ _written_out(x, packed).T)
+        if launch is None:
+            launch = launch_for(len(x), packed)
+        if launch.method == "dot":
+            return _dot(x, packed, out, launch)
+        assert len(x) == 1
+        return _gemv(x, packed, out, launch)
 
 
 def _written_out(x: Tensor, packed: PackedWeight) -> Tensor:

@@ -103,7 +103,7 @@ def main() -> None:
                 case = Case(*SHAPES[shape], bits, HEADLINE[1], GROUP_SIZE)
                 for launch in candidates(batch, packed, properties.multi_processor_count):
                     entry = ours(case, packed, x, backend="triton", launch=launch)
-                    times[launch] = time_calls(entry.calls, device).median
+                    times[launch] = time_calls(entry.calls(x), device).median
                 best = min(times, key=times.__getitem__)
                 found[_key(batch, packed)] = best
                 usual = times.get(launch_for(batch, packed), float("nan"))

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 from kernels import tuning  # noqa: E402
 from kernels.benchmark import measure as measuring  # noqa: E402
 from kernels.benchmark import record, timing  # noqa: E402
-from kernels.benchmark.cases import BATCHES, SHAPES, Case, dense_bytes  # noqa: E402
+from kernels.benchmark.cases import BATCHES, SHAPES, Case  # noqa: E402
 from kernels.benchmark.contenders import (  # noqa: E402
     CannotRun,
     Entry,
@@ -100,8 +100,12 @@ def test_case_draws_what_it_says_and_always_the_same(bits, rate) -> None:
     assert not torch.equal(dequantize(case.draw(CPU, seed=1)), dequantize(packed))
 
 
-def test_dense_product_reads_weights_and_x_and_writes_y() -> None:
-    assert dense_bytes(Case(10, 7), rows_of_x=3, itemsize=2) == 2 * (70 + 30 + 21)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_dense_product_reads_weights_and_x_and_writes_y(dtype) -> None:
+    case = Case(10, 7, outlier_rate=0)
+    x = torch.zeros(3, 10).bfloat16()
+    entry = dense(case, case.draw(CPU), x, dtype=dtype)
+    assert entry.bytes(x) == dtype.itemsize * (70 + 30 + 21)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +140,14 @@ def test_copies_of_a_contender_have_their_own_memory_and_give_the_same(monkeypat
     packed = CASE.draw(CPU)
     x = torch.randn(2, 256).bfloat16()
     for contender in (partial(dense, dtype=torch.float32), partial(ours, backend="cpu")):
-        calls = contender(CASE, packed, x).calls
+        entry = contender(CASE, packed, x)
+        calls = entry.calls(x)
         assert len(calls) > 1
         first = calls[0]()
         assert all(torch.equal(call(), first) for call in calls)
-        operands = [call.args[1] for call in calls]
         places = {
-            o.data_ptr() if isinstance(o, torch.Tensor) else o.planes[0].data_ptr()
-            for o in operands
+            (product.keywords["packed"].planes[0] if backend else product.weight).data_ptr()
+            for backend, product in ((hasattr(p, "keywords"), p) for p in entry.products)
         }
         assert len(places) == len(calls)
 
@@ -154,7 +158,7 @@ def test_copies_of_a_contender_have_their_own_memory_and_give_the_same(monkeypat
 def test_measurements_of_a_case_on_a_processor(quick) -> None:
     found = list(measure(CASE, (1, 3), CPU))
     assert [(m.contender, m.rows_of_x) for m in found] == [
-        (name, rows) for rows in (1, 3) for name in ("bfloat16", "float32", "cpu")
+        (name, rows) for name in ("bfloat16", "float32", "cpu") for rows in (1, 3)
     ]
     for m in found:
         assert isinstance(m, Measurement)
@@ -163,8 +167,8 @@ def test_measurements_of_a_case_on_a_processor(quick) -> None:
         assert m.bandwidth == pytest.approx(m.bytes / m.microseconds.median * 1e6)
         assert m.error < {"bfloat16": 1e-2, "float32": 1e-6, "cpu": 1e-2}[m.contender]
         assert m.contender == "float32" or m.error > 1e-4  # 8 bits of mantissa
-    dense_product, _, stored = found[:3]
-    assert dense_product.bytes == dense_bytes(CASE, 1, 2)
+    dense_product, _, stored = found[::2]
+    assert dense_product.bytes == 2 * (256 * 64 + 256 + 64)
     assert stored.bytes == CASE.draw(CPU).bytes + 2 * (256 + 64)
 
 
@@ -176,7 +180,7 @@ def test_who_is_left_out_is_not_measured(quick) -> None:
 def test_cancelled_measurement_stops(quick) -> None:
     answers = iter([False, False, False, True])
     found = list(measure(CASE, BATCHES, CPU, cancel=lambda: next(answers)))
-    assert [m.contender for m in found] == ["bfloat16", "float32"]
+    assert [m.rows_of_x for m in found] == [1, 2]
     assert not list(measure(CASE, BATCHES, CPU, cancel=lambda: True))
 
 
@@ -185,7 +189,7 @@ def only(monkeypatch: pytest.MonkeyPatch, name: str, contender) -> None:
 
 
 def wrong(case, packed, x) -> Entry:
-    return Entry([lambda: x.float() @ dequantize(packed).T * 1.02], 1)
+    return Entry([lambda x: x.float() @ dequantize(packed).T * 1.02], 1, case.rows)
 
 
 def failing(case, packed, x) -> Entry:
@@ -199,14 +203,16 @@ def test_wrong_result_of_ours_is_an_error(quick, monkeypatch) -> None:
 
 
 def test_result_that_is_not_a_number_is_an_error(quick, monkeypatch) -> None:
-    only(monkeypatch, "cpu", lambda case, packed, x: Entry([lambda: x[:, :64] * torch.nan], 1))
+    only(
+        monkeypatch, "cpu", lambda case, packed, x: Entry([lambda x: x[:, :64] * torch.nan], 1, 64)
+    )
     with pytest.raises(ValueError, match="cpu is off by nan"):
         list(measure(CASE, (3,), CPU))
 
 
 @pytest.mark.parametrize(
     ("contender", "reason"),
-    [(failing, "RuntimeError: no kernel image is available"), (wrong, "its result is off by")],
+    [(failing, "RuntimeError: no kernel image is available"), (wrong, "gemlite is off by")],
 )
 def test_peer_that_fails_is_skipped_with_its_reason(contender, reason, quick, monkeypatch) -> None:
     only(monkeypatch, "gemlite", contender)
@@ -226,7 +232,7 @@ def test_peers_are_held_to_the_codes_alone(quick, monkeypatch) -> None:
     def codes_alone(case, packed, x) -> Entry:
         codes, scales, _ = unpack(packed)
         weight = scales.float().repeat_interleave(128, dim=1) * codes
-        return Entry([lambda: x.float() @ weight.T], 1)
+        return Entry([lambda x: x.float() @ weight.T], 1, case.rows)
 
     only(monkeypatch, "marlin", codes_alone)
     case = replace(CASE, outlier_rate=0.05)

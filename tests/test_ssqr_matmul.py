@@ -50,7 +50,7 @@ EVERY_WEIGHT = pytest.mark.parametrize(
     ids=lambda sizes: "-".join(map(str, sizes)),
 )
 TWO_TILES = (5, 9000, 4, None, 0.02)  # of outliers, in a row
-SENTINEL, GUARD = -12345.0, 8192  # numbers before and after; a block has 64 × 64
+SENTINEL, GUARD = -12345.0, 1 << 16  # numbers before and after: more than a program writes
 
 
 def drawn(
@@ -107,10 +107,20 @@ def assert_guards_untouched(*buffers: torch.Tensor) -> None:
             assert (guard == torch.tensor(SENTINEL, device=DEVICE).to(buffer.dtype)).all()
 
 
+def written_out(packed: PackedWeight, dtype) -> torch.Tensor:
+    """The dequantized weight; what it is written to is watched for writes beside it."""
+    buffer, out = guarded(packed.shape, torch.nan, dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "empty", lambda *shape, **options: out)
+        assert dequantized(packed, dtype) is out
+    assert_guards_untouched(buffer)
+    return out
+
+
 def product(
     x: torch.Tensor, packed: PackedWeight, launch: Launch | None = None, dtype=torch.float32
 ) -> torch.Tensor:
-    """The product; all memory that it gets is watched for writes beside it, and for leftovers."""
+    """The product, with all memory that it gets watched in the same way."""
     buffer, out = guarded((len(x), packed.shape[0]), torch.nan, dtype)
     lent = []
 
@@ -121,21 +131,12 @@ def product(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(products, "scratch", lend)
+        patch.setattr(products, "dequantized", written_out)
         assert ssqr_matmul(x, packed, out, launch) is out
     assert_guards_untouched(buffer, *(whole for whole, _ in lent))
     for _, arrivals in lent[1::2]:
         assert (arrivals == 0).all()  # for the next launch
     return out
-
-
-def written_out(packed: PackedWeight, dtype) -> torch.Tensor:
-    """The dequantized weight; its memory is watched too."""
-    buffer, out = guarded(packed.shape, torch.nan, dtype)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "empty", lambda *shape, **options: out)
-        assert dequantized(packed, dtype) is out
-    assert_guards_untouched(buffer)
-    return out.cpu()
 
 
 def relative_error(y: torch.Tensor, x: torch.Tensor, packed: PackedWeight) -> float:
@@ -242,29 +243,33 @@ def test_each_code_is_unpacked_where_it_belongs(bits) -> None:
 def test_law_19_weight_written_out_is_the_reference_rounded(bits, group_size, rng) -> None:
     """Where an outlier is, the code is 0, as ssqr leaves it."""
     packed = drawn(rng, 70, 300, bits, group_size, under=False)
-    exactly = written_out(packed, torch.float16)
+    exactly = written_out(packed, torch.float16).cpu()
     np.testing.assert_array_equal(exactly, dequantize(packed).half().cpu())
-    rounded = written_out(packed, torch.bfloat16).double()
+    rounded = written_out(packed, torch.bfloat16).double().cpu()
     np.testing.assert_allclose(rounded, dequantize(packed).double().cpu(), rtol=2**-7, atol=0)
 
 
 def test_outliers_in_every_tile_are_written_out(rng) -> None:
     packed = drawn(rng, *TWO_TILES, under=False)
-    exactly = written_out(packed, torch.float16)
+    exactly = written_out(packed, torch.float16).cpu()
     np.testing.assert_array_equal(exactly, dequantize(packed).half().cpu())
 
 
 def test_more_than_64_rows_are_multiplied_with_the_weight_written_out(rng, monkeypatch) -> None:
     packed = drawn(rng, 33, 300)
     written = []
-    monkeypatch.setattr(
-        products, "dequantized", lambda *args: written.append(dequantized(*args)) or written[-1]
-    )
+
+    def noted(packed, dtype):
+        written.append(dtype)
+        return dequantized(packed, dtype)
+
+    monkeypatch.setattr(products, "dequantized", noted)
     x = activations(rng, 65, packed, torch.float16)
-    assert relative_error(product(x, packed, dtype=torch.float16), x, packed) < 1e-3
-    assert len(written) == 1
-    product(x[:64], packed, dtype=torch.float16)
-    assert len(written) == 1
+    for rows_of_x, times in ((64, 0), (65, 1)):
+        out = torch.empty(rows_of_x, 33, dtype=torch.float16, device=DEVICE)
+        ssqr_matmul(x[:rows_of_x], packed, out)
+        assert relative_error(out, x[:rows_of_x], packed) < 1e-3
+        assert written == [torch.float16] * times
 
 
 def test_device_without_room_for_the_weight_written_out_says_what_to_do(rng, monkeypatch) -> None:
@@ -272,18 +277,18 @@ def test_device_without_room_for_the_weight_written_out_says_what_to_do(rng, mon
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     packed = drawn(rng, 33, 300)
+    x = activations(rng, 65, packed, torch.float16)
     monkeypatch.setattr(products, "dequantized", without_room)
     with pytest.raises(torch.OutOfMemoryError, match=r"no room .* Pass at most 64 rows at a time"):
-        product(activations(rng, 65, packed, torch.float16), packed, dtype=torch.float16)
+        ssqr_matmul(x, packed, torch.empty(65, 33))
 
 
 def test_outliers_are_added_to_what_the_codes_give(rng) -> None:
     packed = drawn(rng, 17, 300, 4, 64, "all")
-    desired = dequantize(packed, torch.float64).cpu()
+    rounded = written_out(packed, torch.float16).double()
     # Rounded twice: once before an outlier is added.
-    torch.testing.assert_close(
-        written_out(packed, torch.float16).double(), desired, rtol=2**-10, atol=2**-11
-    )
+    desired = dequantize(packed, torch.float64)
+    torch.testing.assert_close(rounded, desired, rtol=2**-10, atol=2**-11)
 
 
 # Where each column is
@@ -368,7 +373,17 @@ def test_same_input_gives_the_same_bits(rng) -> None:
     )
 
 
-def test_more_splits_than_steps_are_no_harm(rng) -> None:
+def test_no_split_is_left_without_work(rng, monkeypatch) -> None:
     packed = drawn(rng, 9, 300)
     x = activations(rng, 3, packed, torch.float16)
-    assert relative_error(product(x, packed, dot(packed, 1000)), x, packed) < 1e-5
+    asked = []
+
+    def noted(device, floats, counters):
+        asked.append(floats)
+        return scratch(device, floats, counters)
+
+    monkeypatch.setattr(products, "scratch", noted)
+    out = torch.empty(3, 9, device=DEVICE)
+    ssqr_matmul(x, packed, out, dot(packed, 1000))
+    assert relative_error(out, x, packed) < 1e-5
+    assert asked[0] <= (packed.layout.units + 1) * out.numel()

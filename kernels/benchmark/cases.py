@@ -72,8 +72,3 @@ class Case:
         return torch.sparse_coo_tensor(
             indices, values, codes.shape, is_coalesced=True, check_invariants=False
         )
-
-
-def dense_bytes(case: Case, rows_of_x: int, itemsize: int) -> int:
-    """What a product with dense weights reads and writes, in bytes."""
-    return itemsize * (case.columns * case.rows + rows_of_x * (case.columns + case.rows))

@@ -1,10 +1,10 @@
 """Who multiplies: ours, torch's 16-bit product, and the 4-bit products of others where they run.
 
-A contender gets a drawn weight and x, and returns calls that all give the same y from different copies
-of the weight, and the bytes that one of them reads and writes. Whoever cannot run says why.
+A contender gets a drawn weight and an x like those to come, and returns products that all give the same
+y, each from a copy of the weight of its own. Whoever cannot run says why.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -12,9 +12,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from kernels.benchmark.cases import Case, dense_bytes
+from kernels.benchmark.cases import Case
 from kernels.benchmark.timing import copies_wanted
-from kernels.cpu_matmul import prepare
 from kernels.dispatch import quantized_matmul, unavailable
 from kernels.launch import Launch
 from kernels.packing import PackedWeight, unpack
@@ -29,18 +28,32 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """A contender ready to be timed.
+    """A contender ready to multiply.
 
     Attributes
     ----------
-    calls : list of callable
-        Each returns y, (M, r), from a copy of its own.
-    bytes : int
-        Read and written by one call.
+    products : sequence of callable
+        Each gives y, (M, r), for x, (M, c), from a copy of its own.
+    stored_bytes : int
+        Of the weight, as stored.
+    rows : int
+        r.
+    itemsize : int
+        Bytes of a number of x and y.
     """
 
-    calls: list[Callable[[], Tensor]]
-    bytes: int
+    products: Sequence[Callable[[Tensor], Tensor]]
+    stored_bytes: int
+    rows: int
+    itemsize: int = 2
+
+    def calls(self, x: Tensor) -> list[Callable[[], Tensor]]:
+        """What is timed."""
+        return [partial(product, x) for product in self.products]
+
+    def bytes(self, x: Tensor) -> int:
+        """Read and written by one call."""
+        return self.stored_bytes + self.itemsize * (x.numel() + len(x) * self.rows)
 
 
 Contender = Callable[[Case, PackedWeight, Tensor], Entry]
@@ -49,29 +62,22 @@ Contender = Callable[[Case, PackedWeight, Tensor], Entry]
 def ours(
     case: Case, packed: PackedWeight, x: Tensor, *, backend: str, launch: Launch | None = None
 ) -> Entry:
-    """A backend of `kernels.dispatch`."""
+    """A backend of `kernels.dispatch`; a launch for triton only."""
     if reason := unavailable(backend, x, packed):
         raise CannotRun(reason)
-    packs = _copies(packed, packed.bytes, x.device)
-    moved = packed.bytes + x.nbytes + len(x) * case.rows * x.itemsize
-    if backend != "triton":
-        if backend == "cpu":
-            for copy in packs:
-                prepare(copy)
-        return Entry([partial(quantized_matmul, x, p, backend=backend) for p in packs], moved)
-    from kernels.ssqr_matmul import ssqr_matmul
-
-    out = x.new_empty(len(x), case.rows)
-    return Entry([partial(ssqr_matmul, x, p, out, launch) for p in packs], moved)
+    packs = [packed.copy() if k else packed for k in range(_count(packed.bytes, x.device))]
+    if launch is None:
+        products = [partial(_product, packed=copy, backend=backend) for copy in packs]
+    else:
+        products = [partial(_launched, packed=copy, launch=launch) for copy in packs]
+    return Entry(products, packed.bytes, case.rows)
 
 
 def dense(case: Case, packed: PackedWeight, x: Tensor, *, dtype: torch.dtype) -> Entry:
-    """`torch.matmul` with the weight written out."""
+    """`torch.matmul` with the weight written out; x is converted before."""
     weight = dequantize(packed).to(dtype)
-    left = x.to(dtype)
     weights = [weight.clone() if k else weight for k in range(_count(weight.nbytes, x.device))]
-    moved = dense_bytes(case, len(x), weight.itemsize)
-    return Entry([partial(torch.matmul, left, w.T) for w in weights], moved)
+    return Entry([_Dense(w) for w in weights], weight.nbytes, case.rows, weight.itemsize)
 
 
 def torch_int4(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
@@ -82,16 +88,17 @@ def torch_int4(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
     pairs = (stored[:, ::2] << 4) | stored[:, 1::2]
     weight = torch.ops.aten._convert_weight_to_int4pack(pairs.contiguous(), 8)
     both = torch.stack([scales.T, torch.zeros_like(scales.T)], dim=-1).to(torch.bfloat16)
-    moved = weight.nbytes + both.nbytes + x.nbytes + len(x) * case.rows * x.itemsize
-    calls = [
-        partial(torch.ops.aten._weight_int4pack_mm, x, copy, case.group_size, both.contiguous())
-        for copy in _tensor_copies(weight, x.device)
+    both = both.contiguous()
+    copies = [weight.clone() if k else weight for k in range(_count(weight.nbytes, x.device))]
+    multiply = torch.ops.aten._weight_int4pack_mm
+    products = [
+        lambda x, weight=weight: multiply(x, weight, case.group_size, both) for weight in copies
     ]
-    return Entry(calls, moved)
+    return Entry(products, weight.nbytes + both.nbytes, case.rows)
 
 
 def gemlite(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
-    """The Triton kernels of gemlite (PyPI, Apache-2.0) for 4 and 2 bits, of the codes without the outliers."""
+    """The Triton kernels of gemlite (PyPI, Apache-2.0), of the codes without the outliers."""
     if find_spec("gemlite") is None:
         raise CannotRun("not installed (pip install gemlite)")
     _require_peer_case(case, x, bits=(2, 4))
@@ -112,8 +119,7 @@ def gemlite(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
         )
         layer.pack(stored, scales.to(x.dtype), 1 << (case.bits - 1), None)
         layers.append(layer)
-    moved = layers[0].W_q.nbytes + 2 * scales.numel() + x.nbytes + len(x) * case.rows * x.itemsize
-    return Entry([partial(layer, x) for layer in layers], moved)
+    return Entry(layers, layers[0].W_q.nbytes + 2 * scales.numel(), case.rows)
 
 
 def marlin(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
@@ -135,9 +141,8 @@ def marlin(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
         layer = Layer(case.columns, case.rows, groupsize=case.group_size).to(x.device)
         layer.pack(linear, scales)
         layers.append(layer)
-    half = x.to(torch.float16)
-    moved = layers[0].B.nbytes + layers[0].s.nbytes + 2 * len(x) * (case.rows + case.columns)
-    return Entry([partial(layer, half) for layer in layers], moved)
+    products = [lambda x, layer=layer: layer(x.to(torch.float16)) for layer in layers]
+    return Entry(products, layers[0].B.nbytes + layers[0].s.nbytes, case.rows)
 
 
 def contenders(device: torch.device) -> dict[str, Contender]:
@@ -178,9 +183,24 @@ def _count(size: int, device: torch.device) -> int:
     return min(MOST_COPIES, copies_wanted(size, device))
 
 
-def _tensor_copies(tensor: Tensor, device: torch.device) -> list[Tensor]:
-    return [tensor.clone() if k else tensor for k in range(_count(tensor.nbytes, device))]
+def _product(x: Tensor, packed: PackedWeight, backend: str) -> Tensor:
+    return quantized_matmul(x, packed, backend=backend)
 
 
-def _copies(packed: PackedWeight, size: int, device: torch.device) -> list[PackedWeight]:
-    return [packed.copy() if k else packed for k in range(_count(size, device))]
+def _launched(x: Tensor, packed: PackedWeight, launch: Launch) -> Tensor:
+    from kernels.ssqr_matmul import ssqr_matmul
+
+    return ssqr_matmul(x, packed, x.new_empty(len(x), packed.shape[0]), launch)
+
+
+class _Dense:
+    """x Wᵀ in the dtype of W; x is converted when it is first seen, not when it is timed."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self.seen: tuple[Tensor | None, Tensor | None] = (None, None)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.seen[0] is not x:
+            self.seen = (x, x.to(self.weight.dtype))
+        return torch.matmul(self.seen[1], self.weight.T)

@@ -10,7 +10,6 @@ from kernels.benchmark.cases import Case
 from kernels.benchmark.contenders import (
     WITHOUT_OUTLIERS,
     CannotRun,
-    Contender,
     Entry,
     contenders,
 )
@@ -128,35 +127,56 @@ def _measure(
         return
     packed = case.draw(device)
     exact = _Exact(packed)
-    for rows_of_x in batches:
-        x = torch.randn(rows_of_x, case.columns, device=device).to(dtype)
-        for name, contender in taking_part.items():
+    inputs = [torch.randn(m, case.columns, device=device).to(dtype) for m in batches]
+    for name, contender in taking_part.items():
+        try:
+            entry = contender(case, packed, inputs[0])
+        except Exception as problem:
+            for x in inputs:
+                yield _skipped(name, case, len(x), problem)
+            continue
+        for x in inputs:
             if cancel():
                 return
-            yield _one(name, contender, case, packed, x, exact)
+            yield _one(name, entry, case, x, exact)
 
 
-def _one(
-    name: str, contender: Contender, case: Case, packed: PackedWeight, x: Tensor, exact: "_Exact"
-) -> Measurement | Skipped:
-    settings = (name, case.columns, case.rows, case.bits, case.outlier_rate)
+def _one(name: str, entry: Entry, case: Case, x: Tensor, exact: "_Exact") -> Measurement | Skipped:
+    calls = entry.calls(x)
     try:
-        entry = contender(case, packed, x)
-        error = exact.error(entry, x, outliers=name not in WITHOUT_OUTLIERS)
-        timing = time_calls(entry.calls, x.device)
-    except CannotRun as reason:
-        return Skipped(*settings, len(x), str(reason))
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as problem:  # of a peer: it is told, and the others go on
-        if name not in WITHOUT_OUTLIERS:
-            raise
-        return Skipped(*settings, len(x), f"{type(problem).__name__}: {problem}"[:300])
+        error = exact.error(calls[0](), x, outliers=name not in WITHOUT_OUTLIERS)
+        timing = time_calls(calls, x.device)
+    except Exception as problem:
+        return _skipped(name, case, len(x), problem)
     if not error < MOST_ERROR:
-        if name not in WITHOUT_OUTLIERS:
-            raise ValueError(f"{name} is off by {error:.2e} on {case}, M = {len(x)}.")
-        return Skipped(*settings, len(x), f"its result is off by {error:.1e}")
-    return Measurement(*settings, case.group_size, len(x), timing, entry.bytes, error)
+        problem = ValueError(f"{name} is off by {error:.1e} on {case}, M = {len(x)}.")
+        return _skipped(name, case, len(x), problem)
+    return Measurement(
+        name,
+        case.columns,
+        case.rows,
+        case.bits,
+        case.outlier_rate,
+        case.group_size,
+        len(x),
+        timing,
+        entry.bytes(x),
+        error,
+    )
+
+
+def _skipped(name: str, case: Case, rows_of_x: int, problem: Exception) -> Skipped:
+    """What keeps a peer from running is told, and the others go on; faults of ours are raised."""
+    told = isinstance(problem, CannotRun) or (
+        name in WITHOUT_OUTLIERS and not isinstance(problem, torch.OutOfMemoryError)
+    )
+    if not told:
+        raise problem
+    reason = str(problem)
+    if not isinstance(problem, CannotRun | ValueError):
+        reason = f"{type(problem).__name__}: {reason}"
+    case_of = (case.columns, case.rows, case.bits, case.outlier_rate)
+    return Skipped(name, *case_of, rows_of_x, reason[:300])
 
 
 class _Exact:
@@ -170,7 +190,7 @@ class _Exact:
         self.of_codes = spread[:, : packed.shape[1]] * codes[self.rows]
         self.weight = self.of_codes + outliers.index_select(0, self.rows).to_dense().double()
 
-    def error(self, entry: Entry, x: Tensor, *, outliers: bool) -> float:
-        y = entry.calls[0]().double()[:, self.rows]
+    def error(self, y: Tensor, x: Tensor, *, outliers: bool) -> float:
+        y = y.double()[:, self.rows]
         exact = x.double() @ (self.weight if outliers else self.of_codes).T
         return ((y - exact).norm() / exact.norm()).item()
