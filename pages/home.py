@@ -6,6 +6,8 @@ from app import lesson
 from app.machine import abilities
 from app.navigation import CHAPTERS, pages
 
+IN_A_ROW = 3  # chapters on the map
+
 DICTIONARY = {
     "input column $j$ of the layer, times its spacing $s_j$": "basis vector $b_j$",
     "a row of weights $w$": "target $y$",
@@ -61,8 +63,8 @@ def page() -> None:
 def _map() -> None:
     st.subheader("Where to go", anchor="map")
     linked = {page.title: page for section in pages().values() for page in section}
-    columns = st.columns(len(CHAPTERS) - 1)
-    for column, chapter in zip(columns, CHAPTERS[1:], strict=True):
+    columns = [column for _ in CHAPTERS[1::IN_A_ROW] for column in st.columns(IN_A_ROW)]
+    for column, chapter in zip(columns, CHAPTERS[1:], strict=False):
         with column, st.container(border=True, height="stretch"):
             st.page_link(linked[chapter.title], label=f"**{chapter.title}**", icon=chapter.icon)
             st.markdown(chapter.question)

@@ -160,7 +160,7 @@ def _shown(
         )
         return None
     st.info(
-        f"**Recorded on {run.date}**, not measured here, with `{run.command}` on "
+        f"**Recorded on {run.date[:16].replace('T', ' ')} UTC**, not measured here, with `{run.command}` on "
         f"{run.machine.device}, {run.machine.cores} "
         f"{'multiprocessors' if run.machine.kind == 'cuda' else 'cores, no GPU'}, torch "
         f"{run.machine.versions.get('torch', '?')}. Commit {run.commit}.",
