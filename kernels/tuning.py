@@ -79,8 +79,9 @@ def _key(rows_of_x: int, packed: PackedWeight) -> str:
 
 def main() -> None:
     """Time the candidates for the shapes of the benchmark; print and record the fastest."""
-    from kernels.benchmark.cases import GROUP_SIZE, HEADLINE, SHAPES, Case
+    from kernels.benchmark.cases import GROUP_SIZE, HEADLINE, Case
     from kernels.benchmark.contenders import ours
+    from kernels.benchmark.shapes import SHAPES
     from kernels.benchmark.timing import time_calls
 
     parser = argparse.ArgumentParser(prog="python -m kernels.tuning", description=main.__doc__)

@@ -16,13 +16,12 @@ from browser import AppPage, chromium, eventually, require_chromium, serve
 from streamlit.testing.v1 import AppTest
 
 from app import cached, machine
-from app.gpu_kernels.choice import OPTIONS, SHAPES, KernelChoice, from_query
+from app.gpu_kernels.choice import OPTIONS, KernelChoice, from_query
 from app.snippets import generation_snippet, kernel_benchmark_snippet, packing_snippet
 
 torch = pytest.importorskip("torch")
 
 from app.gpu_kernels import speed_job, text_job  # noqa: E402
-from kernels.benchmark import cases  # noqa: E402
 from kernels.benchmark.compare import limit, stored_bits  # noqa: E402
 from kernels.benchmark.record import Run  # noqa: E402
 
@@ -95,10 +94,6 @@ def test_what_makes_no_sense_in_a_link_is_told_as_plain_text() -> None:
     app = open_page(bits="<b>5</b>", outliers="0.05")
     assert r"\<b\>5\</b\>" in app.warning[0].value
     assert app.session_state.kernel_choice == KernelChoice(outliers=0.05)
-
-
-def test_shapes_are_those_of_the_benchmark() -> None:
-    assert SHAPES == cases.SHAPES
 
 
 # How they work

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 from kernels import tuning  # noqa: E402
 from kernels.benchmark import measure as measuring  # noqa: E402
 from kernels.benchmark import record, timing  # noqa: E402
-from kernels.benchmark.cases import BATCHES, SHAPES, Case  # noqa: E402
+from kernels.benchmark.cases import BATCHES, Case  # noqa: E402
 from kernels.benchmark.contenders import (  # noqa: E402
     CannotRun,
     Entry,
@@ -33,6 +33,7 @@ from kernels.benchmark.decoding import Decoding, to_nearest, tokens_per_second  
 from kernels.benchmark.entropy_decoding import EntropyDecoding, measure_decoding  # noqa: E402
 from kernels.benchmark.measure import Measurement, Skipped, measure  # noqa: E402
 from kernels.benchmark.record import Machine, Run, file_name, recorded_runs  # noqa: E402
+from kernels.benchmark.shapes import SHAPES  # noqa: E402
 from kernels.benchmark.timing import Timing, copies_wanted, time_calls  # noqa: E402
 from kernels.decoder import Decoder, DecoderShape  # noqa: E402
 from kernels.launch import default_launch, gemv_launch  # noqa: E402

@@ -5,18 +5,9 @@ from dataclasses import dataclass
 
 from app import choice_link
 from app.choice_link import ChoiceLink
+from kernels.benchmark.shapes import SHAPES
 
 VIEWS = ("how", "speed", "text")
-SHAPES = {  # inputs, outputs; as in kernels.benchmark.cases, which needs torch
-    "4096x4096": (4096, 4096),
-    "4096x14336": (4096, 14336),
-    "8192x28672": (8192, 28672),
-    "smollm2-q": (576, 576),
-    "smollm2-up": (576, 1536),
-    "smollm2-down": (1536, 576),
-    "qwen3-0.6b-up": (1024, 3072),
-    "qwen3-0.6b-down": (3072, 1024),
-}
 OPTIONS: dict[str, tuple[object, ...]] = {
     "view": VIEWS,
     "bits": (2, 3, 4),
@@ -41,7 +32,7 @@ class KernelChoice:
     outliers : float
         Rate.
     shape : str
-        A key of `SHAPES`.
+        A key of `kernels.benchmark.shapes.SHAPES`.
     tokens : int
         To generate.
     """

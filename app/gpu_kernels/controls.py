@@ -1,8 +1,9 @@
 """Choosing a view, how weights are stored, and which product."""
 
 from app.choice_widgets import NONE, ChoiceWidgets
-from app.gpu_kernels.choice import OPTIONS, SHAPES, KernelChoice, from_query
+from app.gpu_kernels.choice import OPTIONS, KernelChoice, from_query
 from app.shared_problem import shows
+from kernels.benchmark.shapes import SHAPES
 
 VIEW_TITLES = {"how": "How they work", "speed": "How fast", "text": "What a model writes"}
 TITLES = {

@@ -5,7 +5,7 @@ import streamlit as st
 
 from app import cached, lesson
 from app.figures.byte_budget import bit_bars, limit_curve
-from app.gpu_kernels.choice import SHAPES, KernelChoice
+from app.gpu_kernels.choice import KernelChoice
 from app.gpu_kernels.controls import change, shape_title
 from app.gpu_kernels.entropy import entropy_section
 from app.gpu_kernels.packing_picture import picture, plane_owners
@@ -14,6 +14,7 @@ from app.quiz import predict
 from app.shared_problem import shows
 from app.snippets import packing_snippet
 from app.stepper import stepper
+from kernels.benchmark.shapes import SHAPES
 
 BANDWIDTHS = {  # GB/s
     "H200 (data sheet)": 4800,

@@ -24,6 +24,7 @@ from app.gpu_kernels.speed_job import (
     too_large,
 )
 from app.gpu_kernels.speed_table import sentences, speed_downloads, speed_table
+from app.progress_box import progress_box
 from app.shared_problem import plain, shows
 from app.snippets import kernel_benchmark_snippet
 
@@ -123,19 +124,13 @@ def _progress(choice: KernelChoice) -> None:
     job = speed_job(choice)
     if job is None or not job.active:
         st.rerun()
-    seen = job.progress
-    text = seen.message
-    if seen.total:
-        text += f" {seen.done} of {seen.total}."
-    if seen.seconds_left is not None:
-        text += f" About {seen.seconds_left:.0f} s left."
-    with st.container(border=True, key="job"):
-        st.progress(seen.done / seen.total if seen.total else 0.0, text=text)
-        st.button("Cancel", icon=":material/close:", on_click=job.cancel)
-        st.caption(
-            "You may go to another page meanwhile; but what others compute on this machine slows "
-            "these products down."
-        )
+    progress_box(
+        job.progress,
+        "products",
+        job.cancel,
+        "You may go to another page meanwhile; but what others compute on this machine slows these "
+        "products down.",
+    )
 
 
 def _shown(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kernels.benchmark.compare import Results
     from kernels.benchmark.measure import Skipped
 
-MEASURING = "Timing products."
+MEASURING = "Timing."
 LARGEST_ON_PROCESSOR = 100e6  # weights: more take minutes and gigabytes
 
 

@@ -18,6 +18,7 @@ from app.gpu_kernels.text_job import (
     writers,
 )
 from app.machine import what_is_missing
+from app.progress_box import progress_box
 from app.shared_problem import plain, shows
 from app.snippets import generation_snippet
 
@@ -80,20 +81,13 @@ def _progress(choice: KernelChoice, prompt: str) -> None:
     job = text_job(choice, prompt)
     if job is None or not job.active:
         st.rerun()
-    seen = job.progress
-    said = seen.message
-    if seen.total:
-        unit = "layers" if said == QUANTIZING else "tokens"
-        said += f" {seen.done:,} of {seen.total:,} {unit}."
-    if seen.seconds_left is not None:
-        said += f" About {seen.seconds_left:.0f} s left."
-    with st.container(border=True, key="job"):
-        st.progress(seen.done / seen.total if seen.total else 0.0, text=said)
-        st.button("Cancel", icon=":material/close:", on_click=job.cancel)
-        st.caption(
-            "You may go to another page meanwhile; the work goes on. Whoever asks for the same waits for "
-            "the same work, and Cancel stops it for all."
-        )
+    progress_box(
+        job.progress,
+        "layers" if job.progress.message == QUANTIZING else "tokens",
+        job.cancel,
+        "You may go to another page meanwhile; the work goes on. Whoever asks for the same waits for the "
+        "same work, and Cancel stops it for all.",
+    )
 
 
 def _written(choice: KernelChoice, job: Job) -> None:

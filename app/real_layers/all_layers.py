@@ -9,6 +9,7 @@ from app import cached, lesson
 from app.background_job import Job
 from app.laws import laws_panel
 from app.order_names import ORDER_NAMES
+from app.progress_box import duration, progress_box
 from app.real_layers.choice import LayerChoice
 from app.real_layers.order_table import amount, explanations
 from app.real_layers.survey_downloads import survey_downloads
@@ -72,19 +73,13 @@ def _progress(choice: LayerChoice, calibration: Calibration) -> None:
     job = survey_job(choice, calibration)
     if job is None or not job.active:
         st.rerun()
-    seen = job.progress
-    text = seen.message
-    if seen.total:
-        text += f" {seen.done:,} of {seen.total:,} {UNITS.get(seen.message, 'tokens')}."
-    if seen.seconds_left is not None:
-        text += f" About {_duration(seen.seconds_left)} left."
-    with st.container(border=True, key="job"):
-        st.progress(seen.done / seen.total if seen.total else 0.0, text=text)
-        st.button("Cancel", icon=":material/close:", on_click=job.cancel)
-        st.caption(
-            "You may go to another page meanwhile; the work goes on. Everyone who asks for the same "
-            "settings waits for the same work, and Cancel stops it for all. What was found is kept."
-        )
+    progress_box(
+        job.progress,
+        UNITS.get(job.progress.message, "tokens"),
+        job.cancel,
+        "You may go to another page meanwhile; the work goes on. Everyone who asks for the same "
+        "settings waits for the same work, and Cancel stops it for all. What was found is kept.",
+    )
 
 
 @st.fragment(run_every=RESULTS_SECONDS)
@@ -101,7 +96,7 @@ def _offer(choice: LayerChoice, calibration: Calibration, job: Job | None) -> No
         st.markdown(
             f"Your settings have not been computed here yet. {choice.tokens:,} tokens run through "
             "the whole model, then every layer is quantized in four orders, codes kept and clipped. "
-            f"That takes about {_duration(_expected_seconds(choice))}, in the background, and is "
+            f"That takes about {duration(_expected_seconds(choice))}, in the background, and is "
             "done once for everybody with the same settings."
         )
     elif job.state == "failed":
@@ -236,10 +231,6 @@ def _expected_seconds(choice: LayerChoice) -> float:
     recorded = cached.recorded_survey()
     text = (recorded.hessian_seconds or 0) * choice.tokens / recorded.tokens
     return text + recorded.comparing_seconds + recorded.reducing_seconds
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
 def _laws(survey: "OrderSurvey") -> None:

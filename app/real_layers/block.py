@@ -1,10 +1,13 @@
 """Waiting for a block: its Hessians are gathered in the background, with progress and cancel."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from app.background_job import Job
+from app.progress_box import progress_box
 from app.real_layers import work
 from app.real_layers.choice import LayerChoice
 from app.shared_problem import plain
@@ -86,23 +89,16 @@ def _wait(choice: LayerChoice, calibrations: Mapping[str, work.Calibration]) -> 
         next(iter(active.items())),
     )
     seen = job.progress
-    text = f"{name}: {seen.message}" if name else seen.message
-    if seen.total:
-        text += f" {seen.done:,} of {seen.total:,} tokens."
-    if seen.seconds_left is not None:
-        text += f" About {seen.seconds_left:.0f} s left."
-    if len(active) > 1:
-        text += f" Then {len(active) - 1} more."
     finished = len(jobs) - len(active) + (seen.done / seen.total if seen.total else 0.0)
-    with st.container(border=True, key="job"):
-        st.progress(finished / len(jobs), text=text)
-        st.button(
-            "Cancel", icon=":material/close:", on_click=_cancel, args=(list(active.values()),)
-        )
-        st.caption(
-            "You may go to another page meanwhile. Everyone who asks for this block waits for the "
-            "same work, and Cancel stops it for all."
-        )
+    progress_box(
+        replace(seen, message=f"{name}: {seen.message}") if name else seen,
+        "tokens",
+        partial(_cancel, list(active.values())),
+        f"{f'Then {len(active) - 1} more. ' if len(active) > 1 else ''}"
+        "You may go to another page meanwhile. Everyone who asks for this block waits for the same "
+        "work, and Cancel stops it for all.",
+        fraction=finished / len(jobs),
+    )
 
 
 def _cancel(jobs: list[Job]) -> None:

@@ -1,6 +1,6 @@
 """How fast the products are, and against what: ``python -m kernels.benchmark``.
 
-- `cases` which products, with weights drawn at random
+- `shapes` of layers; `cases` which products of them, with weights drawn at random
 - `contenders` ours, the library's, and those of others
 - `timing` how a call is timed, the copy bandwidth, the cost of a launch
 - `measure` a case with all its contenders; `compare` ratios and limits

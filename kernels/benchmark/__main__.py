@@ -15,6 +15,7 @@ from kernels.benchmark.entropy_decoding import measure_decoding
 from kernels.benchmark.measure import Measurement, Skipped, measure
 from kernels.benchmark.model_weights import packaged_model
 from kernels.benchmark.report import print_decodings, print_entropy_decodings, print_measurements
+from kernels.benchmark.shapes import LARGE, SHAPES
 from kernels.benchmark.timing import copy_bandwidth, launch_microseconds
 
 PARTS = {
@@ -83,14 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kernels.benchmark",
         description="How fast quantized products are here, and against what.",
-        epilog=f"Parts: {described}. Under 8 minutes in all; shapes: {', '.join(cases.SHAPES)}.",
+        epilog=f"Parts: {described}. Under 8 minutes in all; shapes: {', '.join(SHAPES)}.",
     )
     parser.add_argument("parts", nargs="*", help="all when none is named")
     default = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument(
         "--device", default=default, help="cpu, cuda, cuda:1 (default: %(default)s)"
     )
-    parser.add_argument("--shapes", nargs="+", metavar="SHAPE", choices=list(cases.SHAPES))
+    parser.add_argument("--shapes", nargs="+", metavar="SHAPE", choices=list(SHAPES))
     parser.add_argument("--bits", nargs="+", type=int, choices=cases.BITS, default=cases.BITS)
     parser.add_argument(
         "--outliers", nargs="+", type=float, default=cases.OUTLIER_RATES, help="rates: 0.01 is 1 %%"
@@ -113,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 def _products(options: argparse.Namespace, device: torch.device) -> Iterator[Measurement | Skipped]:
     """Every case; what depends on neither bits nor outliers once for a shape."""
     for name in options.shapes or _shapes(options.quick, device):
-        columns, rows = cases.SHAPES[name]
+        columns, rows = SHAPES[name]
         without: tuple[str, ...] = ()
         for bits in options.bits:
             for rate in options.outliers:
@@ -126,7 +127,7 @@ def _products(options: argparse.Namespace, device: torch.device) -> Iterator[Mea
 def _shapes(quick: bool, device: torch.device) -> list[str]:
     if quick:
         return ["smollm2-up"]
-    return [name for name in cases.SHAPES if device.type == "cuda" or name not in cases.LARGE]
+    return [name for name in SHAPES if device.type == "cuda" or name not in LARGE]
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The products that are timed: shapes of models, and weights drawn at random.
+"""The products that are timed: weights drawn at random, and with how many rows of x.
 
 How long a product takes does not depend on the numbers, unless they are all zeros.
 """
@@ -10,18 +10,6 @@ from torch import Tensor
 
 from kernels.packing import PackedWeight, pack
 
-# Inputs and outputs of layers, by their size or the model that has them.
-SHAPES = {
-    "4096x4096": (4096, 4096),
-    "4096x14336": (4096, 14336),
-    "8192x28672": (8192, 28672),
-    "smollm2-q": (576, 576),
-    "smollm2-up": (576, 1536),
-    "smollm2-down": (1536, 576),
-    "qwen3-0.6b-up": (1024, 3072),
-    "qwen3-0.6b-down": (3072, 1024),
-}
-LARGE = ("8192x28672",)  # too slow for a processor unless asked for
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 BITS = (4, 3, 2)
 OUTLIER_RATES = (0.0, 0.01, 0.05)
