@@ -41,6 +41,15 @@ class _Prepared:
     columns: int
     outliers: Tensor | None
 
+    @property
+    def bytes(self) -> int:
+        """All that a product reads."""
+        tensors = [self.codes, self.scales]
+        if self.outliers is not None:
+            rows = self.outliers
+            tensors += [rows.crow_indices(), rows.col_indices(), rows.values()]
+        return sum(tensor.nbytes for tensor in tensors)
+
 
 _prepared: "WeakKeyDictionary[PackedWeight, _Prepared]" = WeakKeyDictionary()
 

@@ -72,6 +72,14 @@ def quantized_matmul(
     return y if out is None else out.copy_(y)
 
 
+def bytes_read(packed: PackedWeight, backend: str) -> int:
+    """Bytes of a weight that a product reads: those stored, or those of torch's copy for cpu.
+
+    That copy has 4 bits a code, whatever was packed, and 64 an outlier.
+    """
+    return cpu_matmul.prepare(packed).bytes if backend == "cpu" else packed.bytes
+
+
 def choose(x: Tensor, packed: PackedWeight) -> tuple[str, str]:
     """The backend that ``"auto"`` takes, and why not an earlier one (empty for the first).
 

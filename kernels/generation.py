@@ -24,7 +24,8 @@ class Generation:
     logits : (T, vocabulary) float32 tensor
         That each was chosen by.
     prompt_seconds, seconds : float
-        For the prompt and the first token, and for the T − 1 others.
+        For the prompt and the first token, and for the T − 1 others, without what `progress` and
+        `cancel` took.
     """
 
     tokens: Tensor
@@ -84,18 +85,18 @@ def generate(
     GenerationCancelled
         If `cancel` returned true.
     """
-    tokens, logits = [], []
-    began = time.perf_counter()
-    for token, scores in greedy(decoder, prompt[None], count):
+    tokens, logits, seconds = [], [], []
+    steps = greedy(decoder, prompt[None], count)
+    for done in range(1, count + 1):
+        began = time.perf_counter()
+        token, scores = next(steps)
         tokens.append(int(token))  # waits for a GPU
+        seconds.append(time.perf_counter() - began)
         logits.append(scores[0].cpu())
-        if len(tokens) == 1:
-            first = time.perf_counter()
-        progress(len(tokens), count)
+        progress(done, count)
         if cancel():
             raise GenerationCancelled
-    end = time.perf_counter()
-    return Generation(torch.tensor(tokens), torch.stack(logits), first - began, end - first)
+    return Generation(torch.tensor(tokens), torch.stack(logits), seconds[0], sum(seconds[1:]))
 
 
 def first_difference(first: Generation, second: Generation) -> Difference | None:

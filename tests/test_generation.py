@@ -1,5 +1,7 @@
 """Texts written by a decoder, and where two of them part."""
 
+import time
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -42,6 +44,12 @@ def test_text_is_the_greedy_one_with_its_logits_and_progress(decoder) -> None:
     assert seen == [(done, 6) for done in range(1, 7)]
     assert found.prompt_seconds > 0
     assert found.tokens_per_second == pytest.approx(5 / found.seconds)
+
+
+def test_what_the_caller_does_between_tokens_is_not_in_the_time(decoder) -> None:
+    found = generate(decoder, PROMPT, 4, progress=lambda done, total: time.sleep(0.25))
+    assert found.prompt_seconds < 0.25
+    assert found.seconds < 0.25
 
 
 def test_one_token_has_no_speed(decoder) -> None:

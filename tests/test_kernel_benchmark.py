@@ -36,6 +36,7 @@ from kernels.benchmark.record import Machine, Run, file_name, recorded_runs  # n
 from kernels.benchmark.shapes import SHAPES  # noqa: E402
 from kernels.benchmark.timing import Timing, copies_wanted, time_calls  # noqa: E402
 from kernels.decoder import Decoder, DecoderShape  # noqa: E402
+from kernels.dispatch import bytes_read  # noqa: E402
 from kernels.launch import default_launch, gemv_launch  # noqa: E402
 from kernels.packing import unpack  # noqa: E402
 from kernels.reference import dequantize  # noqa: E402
@@ -170,7 +171,7 @@ def test_measurements_of_a_case_on_a_processor(quick) -> None:
         assert m.contender == "float32" or m.error > 1e-4  # 8 bits of mantissa
     dense_product, _, stored = found[::2]
     assert dense_product.bytes == 2 * (256 * 64 + 256 + 64)
-    assert stored.bytes == CASE.draw(CPU).bytes + 2 * (256 + 64)
+    assert stored.bytes == bytes_read(CASE.draw(CPU), "cpu") + 2 * (256 + 64)
 
 
 def test_who_is_left_out_is_not_measured(quick) -> None:

@@ -14,7 +14,13 @@ torch = pytest.importorskip("torch")
 from kernels import cpu_matmul, dispatch  # noqa: E402
 from kernels import scratch as scratch_memory  # noqa: E402
 from kernels.benchmark.cases import Case  # noqa: E402
-from kernels.dispatch import BACKENDS, choose, quantized_matmul, unavailable  # noqa: E402
+from kernels.dispatch import (  # noqa: E402
+    BACKENDS,
+    bytes_read,
+    choose,
+    quantized_matmul,
+    unavailable,
+)
 from kernels.layout import LAYOUT_VERSION  # noqa: E402
 from kernels.packing import PackedWeight  # noqa: E402
 from kernels.reference import reference_matmul  # noqa: E402
@@ -337,3 +343,15 @@ def test_capture_that_needs_more_scratch_memory_is_an_error(scratch, monkeypatch
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
     with pytest.raises(RuntimeError, match="Run the same products once before the capture"):
         scratch(torch.device("cuda"), 1, 1)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_a_product_on_a_processor_reads_4_bits_a_code_and_64_an_outlier(bits) -> None:
+    packed = Case(256, 64, bits, 0.05, 128).draw(CPU)
+    count = len(packed.outliers)
+    assert count > 0
+    scales_and_zeros = 64 * 2 * 2 * 2
+    starts = 4 * (64 + 1)
+    codes = 256 * 64 // 2
+    assert bytes_read(packed, "cpu") == codes + scales_and_zeros + starts + 8 * count
+    assert bytes_read(packed, "reference") == bytes_read(packed, "triton") == packed.bytes

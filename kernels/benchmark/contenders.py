@@ -14,12 +14,12 @@ from torch import Tensor
 
 from kernels.benchmark.cases import Case
 from kernels.benchmark.timing import copies_wanted
-from kernels.dispatch import quantized_matmul, unavailable
+from kernels.dispatch import bytes_read, quantized_matmul, unavailable
 from kernels.launch import Launch
 from kernels.packing import PackedWeight, unpack
 from kernels.reference import dequantize
 
-MOST_COPIES = 64
+MOST_COPIES = 1024
 
 
 class CannotRun(Exception):
@@ -34,8 +34,8 @@ class Entry:
     ----------
     products : sequence of callable
         Each gives y, (M, r), for x, (M, c), from a copy of its own.
-    stored_bytes : int
-        Of the weight, as stored.
+    weight_bytes : int
+        Of the weight, that a product reads.
     rows : int
         r.
     itemsize : int
@@ -43,7 +43,7 @@ class Entry:
     """
 
     products: Sequence[Callable[[Tensor], Tensor]]
-    stored_bytes: int
+    weight_bytes: int
     rows: int
     itemsize: int = 2
 
@@ -53,7 +53,7 @@ class Entry:
 
     def bytes(self, x: Tensor) -> int:
         """Read and written by one call."""
-        return self.stored_bytes + self.itemsize * (x.numel() + len(x) * self.rows)
+        return self.weight_bytes + self.itemsize * (x.numel() + len(x) * self.rows)
 
 
 Contender = Callable[[Case, PackedWeight, Tensor], Entry]
@@ -70,7 +70,7 @@ def ours(
         products = [partial(_product, packed=copy, backend=backend) for copy in packs]
     else:
         products = [partial(_launched, packed=copy, launch=launch) for copy in packs]
-    return Entry(products, packed.bytes, case.rows)
+    return Entry(products, bytes_read(packed, backend), case.rows)
 
 
 def dense(case: Case, packed: PackedWeight, x: Tensor, *, dtype: torch.dtype) -> Entry:

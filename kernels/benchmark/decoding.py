@@ -17,8 +17,9 @@ from torch import Tensor
 from kernels.benchmark.cases import GROUP_SIZE, Case
 from kernels.benchmark.model_weights import read_model
 from kernels.decoder import QWEN3_8B, SMOLLM2_135M, Decoder, DecoderShape, captured_step, greedy
+from kernels.dispatch import bytes_read
 from kernels.packing import PackedWeight, pack
-from kernels.quantized_linear import replace_linears
+from kernels.quantized_linear import QuantizedLinear, replace_linears
 
 BATCHES = (1, 4, 16)
 PROMPT = 16  # tokens, drawn at random
@@ -42,7 +43,7 @@ class Decoding:
     tokens_per_second : float
         Of all texts together.
     layer_bytes : int
-        Of the linear layers that were replaced, as stored.
+        Of the linear layers of the blocks, that a step reads.
     captured : bool
         Whether a step was a CUDA graph.
     """
@@ -140,9 +141,11 @@ def _timed(decoder: Decoder, model: str, weights: str, layers: str) -> Iterator[
     device = decoder.model.norm.weight.device
     count = TOKENS[device.type]
     size = sum(
-        tensor.nbytes for layer in decoder.layers.values() for tensor in layer.state_dict().values()
-        if isinstance(tensor, Tensor)
-    )  # fmt: skip
+        bytes_read(layer.packed, layer.backend)
+        if isinstance(layer, QuantizedLinear)
+        else layer.weight.nbytes
+        for layer in decoder.layers.values()
+    )
     for batch in BATCHES:
         generator = torch.Generator(device).manual_seed(0)
         sizes = (batch, PROMPT)
