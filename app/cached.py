@@ -92,7 +92,7 @@ def recorded_kernel_runs() -> "dict[str, Run]":
     return recorded_runs()
 
 
-@st.cache_resource(show_spinner="Measuring how fast memory is copied here.")
+@st.cache_resource(show_spinner=False)
 def device_limits(device: str) -> tuple[float, float]:
     """Copy bandwidth in bytes a second, and microseconds of a launch."""
     import torch

@@ -16,8 +16,12 @@ def page() -> None:
     lesson.title("GPU kernels", "What does a model gain from few bits, when it runs?")
     st.markdown(
         "Rounding weights to few bits makes a model smaller. It makes it **faster** only if the product "
-        "$y = x W^\\top$ reads the few bits and nothing more. Here $W$ is stored as SSQR leaves it: "
-        "codes of 2 to 4 bits in groups, a scale for each group, and a few outliers kept aside."
+        "$y = x W^\\top$ reads the few bits and nothing more. $W$ are the weights of a layer, and $x$ has "
+        "one row for each text that is written at once. A **kernel** is a function that runs on the GPU; "
+        "starting it is a **launch**.\n\n"
+        "A weight is stored as a whole number $z$, its **code**, times a **scale** $s$: $w \\approx s z$. "
+        "A **group** is some neighbouring weights of a row that share $s$. An **outlier** is a weight "
+        "that does not fit; it is kept aside in 16 bits. SSQR is the method that chooses them."
     )
     if missing := torch_is_missing():
         st.info(

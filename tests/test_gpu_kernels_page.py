@@ -110,7 +110,7 @@ def test_bytes_of_every_way_of_storing_add_up(bits, group, outliers) -> None:
     assert f"**{total:.4g} bits a weight**" in shown
     assert f"**{16 / total:.2f} times**" in shown
     frames = json.loads(app.get("bidi_component")[0].proto.json)["figure"]["frames"]
-    assert len(frames) == (11 if bits == 3 else 10)
+    assert len(frames) == 9 + (bits == 3) + (outliers != "0")
 
 
 def test_prediction_is_answered_from_the_choice() -> None:
@@ -297,11 +297,11 @@ def test_law_19_the_real_model_writes_the_same_or_the_difference_is_told(monkeyp
     written = {w.writer.name: w for w in module.text_job(choice, module.PROMPT).parts}
     assert set(written) >= {"float32", "bfloat16", "reference", "cpu"}
     assert all(w.tokens == 8 and w.tokens_per_second > 0 for w in written.values())
-    assert written["cpu"].layer_bytes == written["reference"].layer_bytes
-    assert written["cpu"].layer_bytes < written["bfloat16"].layer_bytes / 3
+    assert written["reference"].layer_bytes < written["bfloat16"].layer_bytes / 3
+    assert written["cpu"].layer_bytes < written["bfloat16"].layer_bytes / 2.5
     shown = texts(app)
-    for name, other in (("bfloat16", "float32"), ("cpu", "reference")):
-        assert f"**{name}** against **{other}**: the same" in shown
+    for name, other in (("bfloat16", "float32"), ("reference", "float32"), ("cpu", "reference")):
+        assert f"**{name}** against **{other}**: " in shown
         if found := written[name].difference:
             same = written[other].text if found.position else ""
             assert same.startswith(written[name].text[:5])
@@ -382,7 +382,7 @@ def test_visitor_steps_the_tile_forth_and_back_and_the_link_restores_the_view(ad
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         app = AppPage(page, address).open("/gpu_kernels?bits=3")
-        tile = app.stepper("tile_stepper_3")
+        tile = app.stepper("tile_stepper_3_128_True")
         for step in (1, 2, 3):
             page.keyboard.press("ArrowRight")
             tile.wait_for_step(step)
@@ -420,8 +420,9 @@ def test_texts_to_take_away_have_a_line_for_each_backend() -> None:
     from app.gpu_kernels.text import _csv
 
     written = [
-        text_job.Written(writer, "one", " two", 2, 10.0, 100) for writer in text_job.writers(False)
+        text_job.Written(writer, "one", " two", "<|im_end|>", 2, 10.0, 100)
+        for writer in text_job.writers(False)
     ]
     rows = list(csv.DictReader(io.StringIO(_csv(written))))
     assert [row["backend"] for row in rows] == [writer.name for writer in text_job.writers(False)]
-    assert {row["text"] for row in rows} == {"one two"}
+    assert {row["text"] for row in rows} == {"one two<|im_end|>"}

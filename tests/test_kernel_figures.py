@@ -9,9 +9,11 @@ from app.figures.batch_ratio import batch_ratio  # noqa: E402
 from app.figures.byte_budget import bit_bars, limit_curve  # noqa: E402
 from app.figures.roofline import Point, roofline  # noqa: E402
 from app.figures.ticks import one_two_five  # noqa: E402
+from app.figures.tile_life import ASIDE, DONE  # noqa: E402
 from app.gpu_kernels.packing_picture import picture, plane_owners  # noqa: E402
 from app.gpu_kernels.tile_story import SLOTS, WORD, tile_figure  # noqa: E402
-from kernels.layout import SLOT, WORDS  # noqa: E402
+from kernels.launch import dot_launch, joined_fields  # noqa: E402
+from kernels.layout import SLOT, WORDS, Layout  # noqa: E402
 from kernels.packing import pack  # noqa: E402
 from kernels.unpacking_steps import unpacking_steps  # noqa: E402
 
@@ -74,31 +76,61 @@ def test_unpacking_a_slot_that_is_not_there_is_an_error() -> None:
 
 
 @EVERY_WIDTH
-def test_tile_shows_the_bits_of_each_step(bits) -> None:
-    figure = tile_figure(bits)
+@pytest.mark.parametrize("outliers", [False, True])
+def test_tile_shows_the_bits_of_each_step(bits, outliers) -> None:
+    figure = tile_figure(bits, 128, outliers=outliers)
     sentences = figure.layout.meta["sentences"]
-    assert len(figure.frames) == len(sentences) == (11 if bits == 3 else 10)
+    assert len(figure.frames) == len(sentences) == 9 + (bits == 3) + outliers
     strips = ["".join(frame.data[1].text[0]) for frame in figure.frames]
-    with_words = [strip for strip in strips if strip.strip()]
-    assert len(with_words) == (6 if bits == 3 else 5)
-    assert all(set(strip) <= {"0", "1"} for strip in with_words)
-    masked = with_words[2]
+    unpacked = 6 if bits == 3 else 5
+    assert all(set(strip) <= {"0", "1"} for strip in strips[1 : unpacked + 1])
+    masked = strips[3]
     assert masked.count("1") <= 2 * {2: 2, 3: 2, 4: 4}[bits]
     # The codes on show are those of the columns named in the words.
     lower = SLOTS[bits] * SLOT + 2 * WORD
-    shown = figure.frames[len(with_words)].data[2].text
-    half = 1 << (bits - 1)
+    half, off = 1 << (bits - 1), 3 << (bits - 1)
     generator = torch.Generator().manual_seed(7)
     codes = torch.randint(-half, half, (256,), generator=generator).tolist()
-    wanted = [f"column {k}: {codes[k]:g}".replace("-", "−") for k in (lower + 1, lower)]
-    assert list(shown) == wanted
+    wanted = [
+        f"column {k}: {codes[k] + off} − {off} = {codes[k]}".replace("-", "−")
+        for k in (lower + 1, lower)
+    ]
+    assert list(figure.frames[unpacked].data[2].text) == wanted
+
+
+def test_an_outlier_is_shown_as_it_is_stored() -> None:
+    frame = tile_figure(4, 128, outliers=True).frames[-2]
+    strip = "".join(frame.data[1].text[0])
+    row, column, value = int(strip[:3], 2), int(strip[3:16], 2), int(strip[16:], 2)
+    stored = np.array([value], dtype=np.uint16).view(np.float16)[0]
+    assert list(frame.data[2].text) == [f"row {row}, column {column}", f"value −{-stored:g}"]
+
+
+@EVERY_WIDTH
+@pytest.mark.parametrize("group", [32, 64, 128, None])
+def test_tiles_are_those_of_the_kernel_for_this_group(bits, group) -> None:
+    layout = Layout(bits, 1024, group or 1024)
+    units = dot_launch(4096, layout, 132).units
+    columns = units * layout.slots_per_unit * SLOT
+    figure = tile_figure(bits, group, outliers=False)
+    first, *_, multiplied, _, _ = figure.layout.meta["sentences"]
+    assert f"× {columns} columns each" in first
+    assert f"× {units * joined_fields(layout) * SLOT} codes" in multiplied
+    if group:
+        assert (f"{columns // group} group" in first) == (columns >= group)
+    assert figure.layout.xaxis.range[1] == 8 * columns
 
 
 def test_tiles_are_done_one_after_the_other_and_all_at_the_end() -> None:
-    maps = [np.array(frame.data[0].z) for frame in tile_figure(4).frames]
-    done = [(tiles == 3).sum() for tiles in maps]
+    maps = [np.array(frame.data[0].z) for frame in tile_figure(4, 128, outliers=False).frames]
+    done = [(tiles == DONE).sum() for tiles in maps]
     assert done == sorted(done)
     assert done[-1] == maps[-1].shape[1]
+
+
+def test_outliers_lie_in_all_tiles_of_a_block() -> None:
+    tiles = np.array(tile_figure(4, 128, outliers=True).frames[-2].data[0].z)
+    assert sorted((tiles == ASIDE).sum(axis=1)) == [0, 0, 0, 0, 0, tiles.shape[1]]
 
 
 def test_bars_add_up_to_the_bits() -> None:
@@ -132,7 +164,7 @@ def test_limit_curve_stays_below_what_bytes_allow() -> None:
     figure = limit_curve(weights, np.linspace(1, 3.5, 20), 3.6, [("a layer", 10**6, 1.2)])
     most, curve, marks = figure.data
     assert (np.array(curve.y) <= np.array(most.y)).all()
-    assert marks.text[0] == "a layer"
+    assert marks.text[0] == marks.customdata[0] == "a layer"
 
 
 @pytest.mark.parametrize(("least", "most"), [(0.3, 7.0), (200, 20_000), (5, 5.1)])

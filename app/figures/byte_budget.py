@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET, translucent
+from app.figures.palette import ANSWER, LEG, NEUTRAL, ON_TINT, PLANE, TARGET, tint
 from app.figures.ticks import one_two_five
 
 CLEAR = "rgba(0, 0, 0, 0)"
@@ -39,8 +39,9 @@ def bit_bars(rows: Mapping[str, Mapping[str, float]]) -> go.Figure:
                     text=[f"{value:.3g}" if value >= 0.5 else "" for value in bits],
                     textposition="inside",
                     insidetextanchor="middle",
+                    textfont={"color": ON_TINT},
                     marker={
-                        "color": translucent(color, 0.55),
+                        "color": tint(color, 0.55),
                         "line": {"color": color, "width": 1},
                         "pattern": {"shape": pattern, "size": 6, "fgcolor": color},
                     },
@@ -77,8 +78,10 @@ def limit_curve(
     most : float
         Without the cost of a launch.
     shapes : sequence of (str, int, float)
-        Name, weights and limit of a few products.
+        Name, weights and limit of a few products. The first, the last and one between are labelled.
     """
+    shapes = sorted(shapes, key=lambda shape: shape[1])
+    labelled = {0, len(shapes) // 2, len(shapes) - 1}
     return go.Figure(
         [
             go.Scatter(
@@ -100,16 +103,19 @@ def limit_curve(
             go.Scatter(
                 x=[count for _, count, _ in shapes],
                 y=[limit for _, _, limit in shapes],
-                text=[name for name, _, _ in shapes],
-                mode="markers",
-                name="layers (hover for their names)",
+                text=[name if k in labelled else "" for k, (name, *_) in enumerate(shapes)],
+                customdata=[name for name, _, _ in shapes],
+                mode="markers+text",
+                textposition=["bottom right"] * (len(shapes) - 1) + ["bottom center"],
+                cliponaxis=False,
+                name="layers",
                 marker={
                     "color": TARGET,
                     "size": 10,
                     "symbol": "diamond-open",
                     "line": {"width": 2},
                 },
-                hovertemplate="%{text}: %{y:.2f} times<extra></extra>",
+                hovertemplate="%{customdata}: %{y:.2f} times<extra></extra>",
             ),
         ],
         go.Layout(

@@ -3,8 +3,8 @@
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
 
 NAMES = {
-    "triton": "ours, Triton on the GPU",
-    "cpu": "ours, on the processor",
+    "triton": "few bits (our Triton kernels)",
+    "cpu": "few bits (torch's 4-bit product, and outliers)",
     "bfloat16": "16-bit weights (bfloat16)",
     "float32": "32-bit weights (float32)",
     "torch int4": "torch's 4-bit product",

@@ -20,12 +20,13 @@ STATE_COLORS = (
     tint(ANSWER, 0.5),
     tint(TARGET, 0.45),
 )
-CLEARED, PLAIN, FIELD, MAGIC = range(4)  # kinds of bits
+CLEARED, PLAIN, FIELD, MAGIC, NO_WORD = range(5)  # kinds of bits
 BIT_COLORS = (
     tint(NEUTRAL, 0.15),
     tint(NEUTRAL, 0.4),
     tint(TARGET, 0.6),
     tint(PLANE, 0.45),
+    translucent(NEUTRAL, 0.12),
 )
 
 
@@ -43,7 +44,7 @@ class Scene:
     kinds : (32,) int array
         Kind of each bit.
     halves : (str, str)
-        What the upper and the lower half are as numbers.
+        What the upper and the lower half are.
     """
 
     sentence: str
@@ -130,7 +131,7 @@ def _discrete(colors: Sequence[str]) -> dict:
 def _layout(shape: tuple[int, ...], tile_rows: int, tile_columns: int) -> dict:
     rows, steps = shape
     return {
-        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+        "margin": {"l": 10, "r": 30, "t": 10, "b": 10},
         "xaxis": {
             "title": {"text": "columns of W"},
             "range": [0, steps * tile_columns],
@@ -149,7 +150,7 @@ def _layout(shape: tuple[int, ...], tile_rows: int, tile_columns: int) -> dict:
             "automargin": True,
         },
         "xaxis2": {
-            "title": {"text": "bit of one word of the tile"},
+            "title": {"text": "bit of one 32-bit word"},
             "range": [31.6, -0.6],
             "tickvals": [31, 24, 16, 15, 8, 0],
             "showgrid": False,

@@ -25,15 +25,16 @@ def decodings(run: "Run") -> None:
         }
         cells = " | ".join(f"{speeds[m]:,.1f}" if m in speeds else "" for m in batches)
         lines.append(f"| {model} | {layers} | {size / 1e6:,.0f} MB | {cells} |")
-    heads = " | ".join(f"{m} text{'s' if m > 1 else ''}" for m in batches)
+    heads = " | ".join(f"tokens/s, {m} text{'s' if m > 1 else ''}" for m in batches)
     st.markdown(
         f"| model | linear layers | their size | {heads} |\n|---|---|--:|{'--:|' * len(batches)}\n"
         + "\n".join(lines)
     )
     random = sorted({f.model for f in run.decodings if f.weights == "random"})
     st.caption(
-        "Tokens a second of all texts together, generated after a prompt. The embedding and the last "
-        "layer stay in 16 or 32 bits. The weights were rounded to the nearest code for this: that "
-        "changes what is written, not how fast."
+        "Tokens of all texts together, generated after a prompt. A model gains less than one large "
+        "layer: the fixed cost of a call counts for its small layers, and attention, the embedding and "
+        "the last layer stay in 16 or 32 bits. The weights were rounded to the nearest code for this: "
+        "that changes what is written, not how fast."
         + (f" {' and '.join(random)}: random weights of that shape." if random else "")
     )

@@ -15,10 +15,11 @@ def entropy_section() -> None:
     st.subheader("Codes without a limit", anchor="entropy")
     st.markdown(
         "HPTQ lets codes be any whole number and stores them with an entropy code: frequent numbers get "
-        "few bits. That stream must be read from its start, for where a number begins depends on all "
-        "before it. No kernel that we know of multiplies with it directly. So it is **decoded when the "
-        "model is loaded**, into one byte a weight: smaller on disk, not faster to run. In the kernels "
-        "above, a decoder would take the place of the two functions that make numbers from words "
+        "few bits. Where a number begins depends on all before it, so one long stream must be read from "
+        "its start. Cut into many short streams it can be read in parallel, and some projects do so while "
+        "the model runs. Here it is **decoded when the model is loaded**, into one byte a weight: smaller "
+        "on disk, not faster to run. In the kernels above, a decoder would take the place of the two "
+        "functions that make numbers from words "
         "(`float_codes` and `joined_codes` in `kernels/unpacking.py`)."
     )
     here: list[EntropyDecoding] = st.session_state.get("entropy_here", [])

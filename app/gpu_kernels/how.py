@@ -23,14 +23,22 @@ BANDWIDTHS = {  # GB/s
     "RTX 4090 (data sheet)": 1008,
 }
 WEIGHTS = np.geomspace(1e5, 1e9, 120)
-IDEAS = (
+ROW = 4096  # weights of a row, where one scale is for all of it
+Idea = tuple[str, dict[str, object], str]  # label, fields to set, what to look at
+BYTE_IDEAS: tuple[Idea, ...] = (
     (
         "2 bits in groups of 32",
         {"bits": 2, "group": 32, "outliers": 0.01},
-        "The scales take a fifth of the bytes.",
+        "The scales take more than a sixth of the bytes.",
     ),
-    ("5 % outliers", {"outliers": 0.05}, "They cost more than the 4th bit of all codes."),
-    ("3 bits", {"bits": 3}, "Look at the two planes below, and step to the third bit."),
+    (
+        "5 % outliers",
+        {"bits": 4, "group": 128, "outliers": 0.05},
+        "They cost more than another bit in every code would.",
+    ),
+)
+PACKING_IDEAS: tuple[Idea, ...] = (
+    ("3 bits", {"bits": 3}, "Two planes, one of them with the third bits. Then step the tile."),
 )
 
 
@@ -42,17 +50,29 @@ def how(choice: KernelChoice) -> None:
         "So the time is the time that memory takes to bring them. Fewer bytes, less time."
     )
     _bytes(choice)
+    _try(BYTE_IDEAS)
     if shows("quiz"):
         _quiz(choice)
     st.subheader("How codes are packed", anchor="packing")
     _packing(choice)
+    _try(PACKING_IDEAS)
     st.subheader("The life of a tile", anchor="tile")
+    st.markdown(
+        "A **program** is one of many copies of the kernel that run at once. A **tile** is the piece of "
+        "$W$ that it works on in one step."
+    )
+    aside = choice.outliers > 0
     stepper(
-        lambda: tile_figure(choice.bits),
-        key=f"tile_stepper_{choice.bits}",
+        lambda: tile_figure(choice.bits, choice.group, outliers=aside),
+        key=f"tile_stepper_{choice.bits}_{choice.group}_{aside}",
         step=st.session_state.get("tile_step", 0),
         on_step=lambda step: st.session_state.update(tile_step=step),
         height=540,
+    )
+    st.caption(
+        "Tiles: blue still to come, orange at work, green added up, light orange with ✕ those whose "
+        "outliers are multiplied. Bits: orange the field that is looked at, blue the bits of the number "
+        "put in."
     )
     st.markdown(
         "This is the kernel for 2 to 64 rows of x, and for one row of a large layer. For one row of a "
@@ -61,13 +81,11 @@ def how(choice: KernelChoice) -> None:
         "written out once and given to the library's product, for then there is enough to compute."
     )
     entropy_section()
-    if shows("try"):
-        _try()
     lesson.code(packing_snippet(choice))
     lesson.sources(
         {
             "C": "SSQR, the form of these weights (section 5, Algorithm 9), and its own CUDA kernel.",
-            "GPTQ": "4-bit weights that speed up generation.",
+            "GPTQ": "its kernel for 3-bit weights: models write about 3 times as fast on an A100.",
         }
     )
 
@@ -75,8 +93,7 @@ def how(choice: KernelChoice) -> None:
 def _bytes(choice: KernelChoice) -> None:
     from kernels.benchmark.compare import limit, stored_bits
 
-    columns = 4096 if choice.group is None else choice.group
-    parts = stored_bits(choice.bits, columns, choice.outliers)
+    parts = stored_bits(choice.bits, choice.group or ROW, choice.outliers)
     total = sum(parts.values())
     bars, curve = st.columns(2, gap="large")
     with bars:
@@ -87,7 +104,7 @@ def _bytes(choice: KernelChoice) -> None:
         )
         st.markdown(
             f"{choice.bits} bits for the code, {parts['scales']:.3g} for a 16-bit scale shared by "
-            f"{'a row of 4096' if choice.group is None else choice.group}, "
+            f"{choice.group or f'a row of {ROW}'}, "
             f"{parts['outliers']:.3g} for outliers of 32 bits each: **{total:.4g} bits a weight**. "
             f"If only bytes counted, this would be **{16 / total:.2f} times** as fast as 16 bits."
         )
@@ -105,8 +122,8 @@ def _bytes(choice: KernelChoice) -> None:
         )
     st.caption(
         "Starting a kernel takes a few microseconds, however small it is. Both products pay for it. So "
-        "small layers gain less. Words that are filled up, and outliers' lists, are left out here; the "
-        "measurements count them."
+        "small layers gain less. Words that are filled up, and where each list of outliers starts, are "
+        "left out here; the measurements count them."
     )
 
 
@@ -128,27 +145,17 @@ def _device() -> tuple[float, float]:
 def _quiz(choice: KernelChoice) -> None:
     from kernels.benchmark.compare import stored_bits
 
-    group = 4096 if choice.group is None else choice.group
-    parts = stored_bits(choice.bits, group, choice.outliers)
-    most = max(("scales", "outliers"), key=lambda part: parts[part])
-    names = {"scales": "more scales: groups half as large", "outliers": "twice as many outliers"}
-    costs = {"scales": parts["scales"], "outliers": parts["outliers"]}
-    if not parts["outliers"]:
-        options = ["one bit more in every code", names["scales"]]
-        answer = options[0] if parts["scales"] < 1 else options[1]
-        said = f"A bit more is 1 bit a weight; halving the groups adds {costs['scales']:.3g}."
+    parts = stored_bits(choice.bits, choice.group or ROW, choice.outliers)
+    costs = {"more scales: groups half as large": parts["scales"]}
+    if parts["outliers"]:
+        costs["twice as many outliers"] = parts["outliers"]
     else:
-        options = [names["scales"], names["outliers"]]
-        answer = names[most]
-        said = (
-            f"Halving the groups adds {costs['scales']:.3g} bits a weight, doubling the outliers "
-            f"{costs['outliers']:.3g}."
-        )
+        costs["one bit more in every code"] = 1.0
     predict(
         "Which costs more bytes?",
-        options,
-        answer,
-        said,
+        list(costs),
+        max(costs, key=costs.__getitem__),
+        "Bits a weight: " + "; ".join(f"{name} {bits:.3g}" for name, bits in costs.items()) + ".",
         key=f"bytes {choice.bits} {choice.group} {choice.outliers}",
     )
 
@@ -156,9 +163,15 @@ def _quiz(choice: KernelChoice) -> None:
 def _packing(choice: KernelChoice) -> None:
     st.markdown(
         "Sixteen neighbouring columns of a row are a **slot**. The codes of a few slots share eight "
-        "32-bit words. Each number below is a column of W; neighbouring slots have different colours. "
-        "Neighbouring columns lie in the two halves of a word at the same height: so one shift and one "
-        "mask take both out at once."
+        "32-bit words, a **unit**. Each number below is a column of W; neighbouring slots have different "
+        "colours. Neighbouring columns lie in the two halves of a word at the same height: so one shift "
+        "and one mask take both out at once."
+        + (
+            " Three bits do not divide a word evenly. So the low two bits of all codes lie together, and "
+            "the third bits apart from them: two **planes**."
+            if choice.bits == 3
+            else ""
+        )
     )
     found = plane_owners(choice.bits)
     for column, owners in zip(st.columns(len(found)), found, strict=True):
@@ -172,9 +185,11 @@ def _packing(choice: KernelChoice) -> None:
     st.caption("Found by packing one column after another, and looking which bits change.")
 
 
-def _try() -> None:
-    st.subheader("Try this", anchor="try")
-    for label, fields, look in IDEAS:
+def _try(ideas: tuple[Idea, ...]) -> None:
+    if not shows("try"):
+        return
+    st.markdown("**Try this**")
+    for label, fields, look in ideas:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(label, key=f"try_{label}", on_click=change, kwargs=fields)
             st.markdown(look)

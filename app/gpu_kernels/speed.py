@@ -96,7 +96,7 @@ def _measure_here(choice: KernelChoice, job: Job | None) -> None:
     if job is not None and job.state == "failed":
         st.error(plain(job.error), icon=":material/error:")
     if job is not None and job.state == "cancelled":
-        st.markdown("This was cancelled; what was measured is kept.")
+        st.markdown(f"This was cancelled{'; what was measured is kept' if job.parts else ''}.")
     again = "Measure again" if job is not None and job.state == "done" else "Measure here"
     st.button(
         again,
@@ -114,7 +114,6 @@ def _measure_here(choice: KernelChoice, job: Job | None) -> None:
 
 
 def _start(choice: KernelChoice) -> None:
-    cached.device_limits(str(device()))
     forget_speed(choice)
     start_speed(choice)
 
@@ -143,16 +142,11 @@ def _shown(
         found = results(job).of_case(*case)
         for name, reason in {(s.contender, s.reason) for s in skipped(job)}:
             st.caption(f"{name} did not run: {plain(reason)}.")
-        return Shown(found)
+        return Shown(found) if found.measurements else None
     run = runs[source]
     found = run.results.of_case(*case)
     if not list(found.ours):
-        st.info(
-            f"The recorded run has no {choice.bits}-bit product of {shape_title(choice.shape)} in "
-            f"groups of {choice.group or 'a whole row'} with {100 * choice.outliers:g} % outliers. "
-            "It has groups of 128. Choose another case, or measure it here.",
-            icon=":material/search_off:",
-        )
+        st.info(_not_recorded(choice, run), icon=":material/search_off:")
         return None
     st.info(
         f"**Recorded on {run.date[:16].replace('T', ' ')} UTC**, not measured here, with `{run.command}` on "
@@ -162,6 +156,21 @@ def _shown(
         icon=":material/history:",
     )
     return Shown(found, run)
+
+
+def _not_recorded(choice: KernelChoice, run: "Run") -> str:
+    """What the run lacks, and what to do."""
+    shapes = {(m.columns, m.rows) for m in run.results.measurements}
+    groups = sorted({m.group_size for m in run.results.ours})
+    if choice.columns_and_rows not in shapes:
+        lacks = f"the layer {shape_title(choice.shape)}"
+    elif group_size(choice) not in groups:
+        has = ", ".join(map(str, groups))
+        lacks = f"groups of {choice.group or 'a whole row'}, only of {has}"
+    else:
+        lacks = f"{choice.bits} bits with {100 * choice.outliers:g} % outliers"
+    here = "." if too_large(choice) else ", or measure it here."
+    return f"The recorded run does not have {lacks}. Choose another case{here}"
 
 
 def _results(choice: KernelChoice, shown: Shown) -> None:

@@ -81,6 +81,8 @@ def _timing(choice: KernelChoice) -> Callable[[Job], None]:
         case = Case(columns, rows, choice.bits, choice.outliers, group_size(choice))
         total = len(BATCHES) * len(contenders(where))
         job.parts.clear()
+        job.report("Measuring how fast memory is copied here.")
+        cached.device_limits(str(where))
         job.report("Drawing a weight and packing it.")
         found = measure(case, BATCHES, where, cancel=lambda: job.cancelled)
         for done, part in enumerate(found, start=1):

@@ -13,6 +13,7 @@ from app.gpu_kernels.text_job import (
     QUANTIZING,
     PackedModel,
     Written,
+    forget_text,
     start_text,
     text_job,
     writers,
@@ -28,10 +29,17 @@ POLL_SECONDS = 0.7
 def text(choice: KernelChoice) -> None:
     """A prompt, then the same text from every backend."""
     st.markdown(
-        "SmolLM2-135M-Instruct is quantized with SSQR, every linear layer of its blocks. Then it writes "
-        "after a prompt of yours, always the most likely token. All backends multiply with the same "
-        "numbers. They differ in the last digits, so two texts may part where two tokens are almost "
-        "equally likely."
+        "A language model writes **tokens**, words or parts of words, one after the other. It gives each "
+        "possible token a number, its **logit**; here the token with the largest is always taken. A "
+        "**backend** is a way to compute the products.\n\n"
+        "Two backends write with the original weights, the others with the same rounded codes. Rounding "
+        "weights changes the text. Changing the backend changes only the last digits of a logit, so two "
+        "texts part where two tokens are almost equally likely."
+    )
+    st.caption(
+        "The model is SmolLM2-135M-Instruct. Every linear layer of its blocks is quantized with SSQR, "
+        "with inputs from a text on Python. The packaged model's weights were once rounded to 4 bits; "
+        "unpacked, they are what is called original here."
     )
     if missing := what_is_missing():
         st.info(
@@ -46,7 +54,7 @@ def text(choice: KernelChoice) -> None:
     if not prompt:
         st.info("Write a prompt first.", icon=":material/edit:")
     elif job is not None and job.active:
-        _progress(choice, prompt)
+        _progress(choice, prompt, len(job.parts))
     else:
         _offer(choice, prompt, job)
     if job is not None and job.parts:
@@ -55,31 +63,34 @@ def text(choice: KernelChoice) -> None:
 
 
 def _offer(choice: KernelChoice, prompt: str, job: Job | None) -> None:
-    if job is not None and job.state == "done":
-        return
     if job is not None and job.state == "failed":
         st.error(plain(job.error), icon=":material/error:")
     if job is not None and job.state == "cancelled":
-        st.markdown("This was cancelled; what was written is kept.")
+        st.markdown(f"This was cancelled{'; what was written is kept' if job.parts else ''}.")
     st.button(
         "Write" if job is None else "Write again",
-        type="primary",
+        type="primary" if job is None or job.state != "done" else "secondary",
         icon=":material/edit_note:",
-        on_click=start_text,
+        on_click=_start,
         args=(choice, prompt),
     )
     if job is None:
         st.markdown(
-            "The first time, the model is calibrated and quantized: about three minutes on two cores, in "
-            "the background. After that 64 tokens take some seconds with each backend, and a minute "
-            "with plain torch."
+            "The first time, the model is quantized: about three minutes on two cores, in the "
+            "background. After that 64 tokens take some seconds with each backend, and a minute with "
+            "plain torch."
         )
 
 
+def _start(choice: KernelChoice, prompt: str) -> None:
+    forget_text(choice, prompt)
+    start_text(choice, prompt)
+
+
 @st.fragment(run_every=POLL_SECONDS)
-def _progress(choice: KernelChoice, prompt: str) -> None:
+def _progress(choice: KernelChoice, prompt: str, on_show: int) -> None:
     job = text_job(choice, prompt)
-    if job is None or not job.active:
+    if job is None or not job.active or len(job.parts) > on_show:
         st.rerun()
     progress_box(
         job.progress,
@@ -104,15 +115,15 @@ def _written(choice: KernelChoice, job: Job) -> None:
         with st.expander(f"{written.writer.name}: {written.writer.layers}", expanded=True):
             st.markdown(_with_its_own(written))
     st.caption(
-        "Marked: from where a text is no longer that of the one it is compared with. In bfloat16, "
-        "logits near 20 come in steps of 0.125, so two tokens are often exactly even."
+        "Marked: from where a text is no longer that of the one it is compared with. Grey: what comes "
+        "after the token that ends a text; the writing goes on so that all have the same length. In "
+        "bfloat16, logits near 20 come in steps of 0.125, so two tokens are often exactly even."
     )
     if isinstance(job.result, PackedModel):
         st.caption(
             f"{choice.bits} bits in groups of {GROUP_SIZE}, {100 * job.result.outlier_rate:.2f} % of "
-            f"the weights kept aside, {job.result.bits_per_weight:.2f} bits a weight stored. Calibrated "
-            f"on {plain(job.result.calibration)}. The packaged model's weights were once rounded to "
-            "4 bits; unpacked, they are what is called unquantized here."
+            f"the weights kept aside, {job.result.bits_per_weight:.2f} bits a weight stored. Inputs from "
+            f"{plain(job.result.calibration)}."
         )
     if shows("downloads"):
         st.download_button(
@@ -132,12 +143,12 @@ def _table(parts: list[Written]) -> None:
         for w in parts
     ]
     st.markdown(
-        "| backend | linear layers | activations | their size | tokens | tokens a second |\n"
+        "| backend | linear layers | x and y | their size | tokens | tokens a second |\n"
         "|---|---|---|--:|--:|--:|\n" + "\n".join(lines)
     )
     st.caption(
-        "Measured here just now, one text at a time, without the prompt. A token that ends a text does "
-        "not stop the writing. "
+        "Measured here just now, one text at a time, without the prompt, in the background and with a "
+        "core less than there are. Other work on this machine slows it down. Size: what is read for each token, without the embedding and the last layer. "
         + ("" if len(parts) >= len(writers(False)) else "Not all have written yet.")
     )
 
@@ -151,9 +162,17 @@ def _comparison(other: Written, written: Written) -> str:
     first, second = (f"“{_shown(word)}”" for word in written.words)
     mine, theirs = found.second_logits, found.first_logits
     return (
-        f"- {pair}: the same up to token {found.position}. Then {other.writer.name} writes {first} "
+        f"- {pair}: {_same(found.position)}. Then {other.writer.name} writes {first} "
         f"(logit {short(theirs[0])}, and {short(theirs[1])} for {second}), and {written.writer.name} "
         f"writes {second} (logit {short(mine[1])}, and {short(mine[0])} for {first})."
+    )
+
+
+def _same(tokens: int) -> str:
+    if tokens == 0:
+        return "not even the first token is the same"
+    return (
+        f"the first {tokens} tokens are the same" if tokens > 1 else "the first token is the same"
     )
 
 
@@ -163,13 +182,17 @@ def _shown(word: str) -> str:
 
 
 def _with_its_own(written: Written) -> str:
-    """A text whose own part is marked; never read as Markdown."""
-    common, own = (_paragraphs(part) for part in (written.text, written.own_text))
-    marked = "\n\n".join(
-        f":orange-background[{part.strip()}]" if part.strip() else "" for part in own
-    )
+    """A text whose own part is marked, and grey after its end; never read as Markdown."""
     blank = " " if written.own_text.startswith(" ") else ""
-    return "\n\n".join(common) + blank + marked
+    marked = _dressed(written.own_text, "orange-background")
+    beyond = f" {_dressed(written.beyond, 'gray')}" if written.beyond else ""
+    return "\n\n".join(_paragraphs(written.text)) + blank + marked + beyond
+
+
+def _dressed(text: str, style: str) -> str:
+    """Each paragraph in a style of Streamlit's Markdown."""
+    parts = [part.strip() for part in _paragraphs(text)]
+    return "\n\n".join(f":{style}[{part}]" if part else "" for part in parts)
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -189,7 +212,7 @@ def _csv(parts: list[Written]) -> str:
             "tokens_per_second": w.tokens_per_second,
             "compared_with": w.writer.against,
             "first_difference": w.difference.position if w.difference else None,
-            "text": w.text + w.own_text,
+            "text": w.text + w.own_text + w.beyond,
         }
         for w in parts
     ).to_csv(index=False)

@@ -5,7 +5,6 @@ Nothing here calls streamlit's elements: it runs in threads of its own.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from app import cached
@@ -62,13 +61,15 @@ class Written:
     ----------
     writer : Writer
     text : str
-        As far as it is that of the one it is compared with, or all of it.
+        As far as it is that of the one it is compared with, or all of it; up to its end.
     own_text : str
-        The rest.
+        The rest, up to its end.
+    beyond : str
+        What comes after the token that ends a text; the writing does not stop there.
     tokens : int
     tokens_per_second : float
     layer_bytes : int
-        Of the linear layers of its blocks.
+        Of the linear layers of its blocks, that are read for each token.
     difference : Difference or None
         From the one it is compared with.
     words : (str, str)
@@ -78,6 +79,7 @@ class Written:
     writer: Writer
     text: str
     own_text: str
+    beyond: str
     tokens: int
     tokens_per_second: float
     layer_bytes: int
@@ -129,7 +131,7 @@ def writers(gpu: bool) -> list[Writer]:
     found = [
         Writer("float32", "unquantized", "float32"),
         Writer("bfloat16", "unquantized", "bfloat16", against="float32"),
-        Writer("reference", f"{quantized}: plain torch", "float32", "reference"),
+        Writer("reference", f"{quantized}: plain torch", "float32", "reference", "float32"),
         Writer("cpu", f"{quantized}: torch's 4-bit product", "bfloat16", "cpu", "reference"),
     ]
     if gpu:
@@ -147,6 +149,11 @@ def text_job(choice: KernelChoice, prompt: str) -> Job | None:
 def start_text(choice: KernelChoice, prompt: str) -> Job:
     """Start it, or join it."""
     return cached.background_jobs().start(_key(choice, prompt), _writing(choice, prompt), rank=LONG)
+
+
+def forget_text(choice: KernelChoice, prompt: str) -> None:
+    """Before it is written again."""
+    cached.background_jobs().forget(_key(choice, prompt))
 
 
 def _key(choice: KernelChoice, prompt: str) -> tuple[object, ...]:
@@ -215,6 +222,9 @@ def _write_all(
 
     from kernels.generation import GenerationCancelled, first_difference
 
+    # The server's own thread counts too. With more threads than cores OpenMP puts them to sleep after
+    # every product, which takes longer than a small product does.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     ids = _prompt_ids(prompt)
     generations: dict[str, Generation] = {}
     for writer in writers(torch.cuda.is_available()):
@@ -229,14 +239,18 @@ def _write_all(
         generations[writer.name] = found
         other = generations.get(writer.against)
         difference = first_difference(other, found) if other else None
-        decode = partial(cached.language_model().tokenizer.decode, skip_special_tokens=True)
+        tokenizer = cached.language_model().tokenizer
+        decode = tokenizer.decode
         words = tuple(decode([token]) for token in difference.tokens) if difference else ("", "")
-        common = difference.position if difference else len(found.tokens)
+        tokens = found.tokens.tolist()
+        end = tokens.index(stop) if (stop := tokenizer.eos_token_id) in tokens else len(tokens)
+        common = min(difference.position, end) if difference else end
         yield Written(
             writer,
-            decode(found.tokens[:common]),
-            decode(found.tokens[common:]),
-            len(found.tokens),
+            decode(tokens[:common]),
+            decode(tokens[common:end]),
+            decode(tokens[end:]),
+            len(tokens),
             found.tokens_per_second,
             size,
             difference,
@@ -259,6 +273,7 @@ def _decoder(writer: Writer, packed: PackedModel) -> "tuple[Decoder, int]":
     import torch
 
     from kernels.decoder import SMOLLM2_135M, Decoder
+    from kernels.dispatch import bytes_read
     from kernels.quantized_linear import replace_linears
 
     device = "cuda" if writer.name == "triton" else "cpu"
@@ -269,7 +284,7 @@ def _decoder(writer: Writer, packed: PackedModel) -> "tuple[Decoder, int]":
         return decoder, sum(layer.weight.nbytes for layer in decoder.layers.values())
     weights = {name: weight.to(device) for name, weight in packed.weights.items()}
     replace_linears(decoder, weights, backend=writer.backend)
-    return decoder, sum(weight.bytes for weight in weights.values())
+    return decoder, sum(bytes_read(weight, writer.backend) for weight in weights.values())
 
 
 def _generate(

@@ -1,5 +1,6 @@
 """The story of one tile, from a word packed here to a row of y, as scenes for the figure."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from app.figures.tile_life import (
     DONE,
     FIELD,
     MAGIC,
+    NO_WORD,
     OTHERS,
     PLAIN,
     TO_COME,
@@ -25,17 +27,26 @@ if TYPE_CHECKING:
 ROWS, STEPS = 6, 8  # tiles shown
 BLOCK, SPLITS = 2, 2  # the block of rows looked at; programs that share its columns
 SHARE = STEPS // SPLITS
-SLOTS = {4: 1, 2: 3, 3: 10}  # the slot looked at, by bits
+SLOTS = {4: 1, 2: 3, 3: 5}  # the slot looked at, by bits: one of the first run of words
 WORD = 1
 BLANK = " " * 32
 DIGITS = str.maketrans({"-": "−"})
 
 
-def tile_figure(bits: int) -> go.Figure:
-    """The story for codes of 2, 3 or 4 bits, on a row of W drawn at random."""
+def tile_figure(bits: int, group: int | None, *, outliers: bool) -> go.Figure:
+    """The story of a weight drawn at random.
+
+    Parameters
+    ----------
+    bits : {2, 3, 4}
+    group : int or None
+        Columns that share a scale, a multiple of 16; ``None`` is the whole row.
+    outliers : bool
+        Whether the weight has any.
+    """
     from kernels.launch import DOT_ROWS
 
-    columns, bytes_of_row = _tile(bits)
+    cut = _cut(bits, group)
     steps = _steps(bits)
     slot = SLOTS[bits]
     lower = slot * 16 + 2 * WORD
@@ -45,42 +56,43 @@ def tile_figure(bits: int) -> go.Figure:
     at_work = _tiles(1, at_work=True)
 
     def plain(sentence: str, tiles: np.ndarray) -> Scene:
-        return Scene(sentence, tiles, BLANK, np.full(32, CLEARED), ("", ""))
+        return Scene(sentence, tiles, BLANK, np.full(32, NO_WORD), ("", ""))
 
     def with_word(sentence: str, name: str) -> Scene:
         step = steps[name]
-        shown = halves
-        if step.numbers:
-            upper_first = zip(halves, reversed(step.numbers), strict=True)
-            shown = tuple(f"{text}: {value:g}".translate(DIGITS) for text, value in upper_first)
-        digits = format(step.word, "032b")
-        return Scene(sentence, at_work, digits, _kinds(step), shown)  # type: ignore[arg-type]
+        numbers = [f"{number:g}" for number in reversed(step.numbers)]
+        if name == "codes":
+            numbers = [f"{int(n) + magic + half} − {magic + half} = {n}" for n in numbers]
+        shown = (
+            [f"{text}: {n}" for text, n in zip(halves, numbers, strict=True)] if numbers else halves
+        )
+        upper, lower_one = (text.translate(DIGITS) for text in shown)
+        return Scene(sentence, at_work, format(step.word, "032b"), _kinds(step), (upper, lower_one))
 
     scenes = [
         plain(
-            f"W is cut into blocks of {DOT_ROWS} rows. {SPLITS} programs of the GPU share the "
-            f"columns of a block. One of them has the dotted tiles, {DOT_ROWS} rows × {columns} "
-            f"columns each{': two groups of columns' if bits == 3 else ': one group of columns'}, "
-            "with a scale for each row and group.",
+            f"W is cut into blocks of {DOT_ROWS} rows. {SPLITS} programs share the columns of a block. "
+            f"One of them has the blue tiles, {DOT_ROWS} rows × {cut.columns} columns each: "
+            f"{_groups(cut.columns, group)}.",
             _tiles(0),
         ),
         with_word(
-            f"The words of the next tile arrive from memory, {bytes_of_row} bytes a row, read by "
+            f"The words of the first tile arrive from memory, {cut.bytes_of_row} bytes a row, read by "
             "neighbouring threads in pieces of 16 bytes. Below is one word. Each of its two halves "
             f"holds {16 // width} fields of {width} bits. We look at one field of each half: "
             f"columns {lower} and {lower + 1}.",
             "word",
         ),
         with_word(
-            f"{_moved(steps['shifted'].shift)} topmost bits of a 16-bit float's mantissa are, in "
-            "both halves at once.",
+            f"{_moved(steps['shifted'].shift)} topmost bits of a mantissa are, in both halves at once. "
+            "(A bfloat16 number has 16 bits: a sign, 8 of exponent, 7 of mantissa.)",
             "shifted",
         ),
         with_word("A mask keeps the two fields.", "masked"),
         with_word(
             f"The bits of the number {magic} are put in, by the same instruction as the mask. Now "
-            f"each half is a bfloat16 number: {magic} plus the field. No conversion from whole "
-            "numbers to floats was needed, which is slow.",
+            f"each half is a bfloat16 number: {magic} plus the field. So the slow conversion of whole "
+            "numbers to floats is avoided.",
             "with magic",
         ),
     ]
@@ -99,41 +111,88 @@ def tile_figure(bits: int) -> go.Figure:
             "codes",
         ),
         plain(
-            f"Tensor cores multiply the {DOT_ROWS} × 128 codes of a group by the 128 inputs of each "
-            "row of x, and add up in float32. The codes are small whole numbers, which 16 bits hold "
-            "exactly: nothing is lost.",
+            f"Tensor cores multiply {DOT_ROWS} × {cut.multiplied} codes of a group by the "
+            f"{cut.multiplied} inputs of each row of x, and add up in float32. The codes are small "
+            "whole numbers, which 16 bits hold exactly: nothing is lost.",
             at_work,
         ),
         plain(
-            "The sums of the group are multiplied by its scales, one for each row of W, and added to "
+            "The sums are multiplied by the scales of the group, one for each row of W, and added to "
             "what is there. The next tile has been on its way meanwhile.",
             _tiles(2, at_work=True),
         ),
-        plain(
-            "Other programs multiply the outliers of the block. They are lists of row, column and "
-            "16-bit value, sorted by column, so that neighbours read neighbouring inputs.",
-            _tiles(SHARE, aside=True),
-        ),
+    ]
+    if outliers:
+        entry, row, column, value = _outlier()
+        scenes.append(
+            Scene(
+                "Other programs multiply the outliers of the block. They start first, for they wait "
+                "longest. An outlier is one word, as below: its row among 8, its column, and its value "
+                "in 16 bits. They are sorted by column, so that neighbours read neighbouring inputs.",
+                _tiles(SHARE, aside=True),
+                format(entry, "032b"),
+                np.array([MAGIC] * 3 + [PLAIN] * 13 + [FIELD] * 16),
+                (f"row {row}, column {column}", f"value {value:g}".translate(DIGITS)),
+            )
+        )
+    scenes.append(
         plain(
             "Each program writes its sums aside and counts itself. Whoever comes last adds them up, "
             "always in the same order, rounds once and writes y. So the same input gives the same "
             "bits every time.",
             _tiles(SHARE, everyone=True),
-        ),
-    ]
-    return tile_life(scenes, DOT_ROWS, columns)
+        )
+    )
+    return tile_life(scenes, DOT_ROWS, cut.columns)
 
 
-def _tile(bits: int) -> tuple[int, int]:
-    """Columns that a program works on at once, and the bytes of a row of them."""
-    from kernels.launch import dot_units
-    from kernels.layout import SLOT, WORDS, Layout
+@dataclass(frozen=True)
+class _Cut:
+    """How a row is worked on: columns of a tile, their bytes, and columns multiplied at once."""
 
-    layout = Layout(bits, 1024, 128)
+    columns: int
+    bytes_of_row: int
+    multiplied: int
+
+
+def _cut(bits: int, group: int | None) -> _Cut:
+    from kernels.launch import dot_units, joined_fields
+    from kernels.layout import SLOT, Layout
+
+    layout = Layout(bits, 1024, group or 1024)
     units = dot_units(layout)
-    words = sum(words for _, words in Layout(bits, 1024, 128).planes) // layout.units
-    assert words % WORDS == 0
-    return units * layout.slots_per_unit * SLOT, 4 * units * words
+    words = sum(words for _, words in layout.planes) // layout.units
+    return _Cut(
+        units * layout.slots_per_unit * SLOT,
+        4 * units * words,
+        units * joined_fields(layout) * SLOT,
+    )
+
+
+def _groups(columns: int, group: int | None) -> str:
+    """How many groups a tile has, in words."""
+    if group is None:
+        return "a part of a row, which has one scale"
+    if group > columns:
+        return "a part of one group, with a scale for each row"
+    count = columns // group
+    return (
+        f"{count} group{'s' if count > 1 else ''} of columns, with a scale for each row and group"
+    )
+
+
+def _outlier() -> tuple[int, int, int, float]:
+    """An entry as it is stored, unsigned, and its row, column and value."""
+    import torch
+
+    from kernels.packing import pack
+
+    row, column, value = 5, 300, -0.75
+    outliers = torch.zeros(8, 512)
+    outliers[row, column] = value
+    codes = torch.zeros(8, 512, dtype=torch.int8)
+    packed = pack(codes, torch.ones(8, 1), outliers.to_sparse(), bits=4, group_size=None)
+    return int(packed.outliers[0]) & 0xFFFFFFFF, row, column, value
 
 
 def _steps(bits: int) -> "dict[str, UnpackingStep]":
@@ -147,8 +206,7 @@ def _steps(bits: int) -> "dict[str, UnpackingStep]":
     generator = torch.Generator().manual_seed(7)
     codes = torch.randint(-half, half, (1, 256), generator=generator)
     packed = pack(codes, torch.ones(1, 1), bits=bits, group_size=None)
-    run = 8 * (SLOTS[bits] // 8) if bits == 3 else 0  # slots from 8 on are in the second run
-    low, high = packed.planes[0][0, run + WORD], packed.planes[-1][0, WORD]
+    low, high = packed.planes[0][0, WORD], packed.planes[-1][0, WORD]
     return {step.name: step for step in unpacking_steps(int(low), SLOTS[bits], bits, int(high))}
 
 
@@ -170,7 +228,7 @@ def _tiles(
     if at_work:
         tiles[BLOCK, first] = AT_WORK
     if aside:
-        tiles[BLOCK, SHARE:] = ASIDE
+        tiles[BLOCK] = ASIDE
     if everyone:
         tiles[BLOCK] = DONE
     return tiles
