@@ -135,7 +135,7 @@ def _no_triton(x: Tensor) -> str:
 
     if x.device.type == "cpu" and triton.knobs.runtime.interpret:
         return ""
-    return f"x is on {x.device}, and Triton needs an NVIDIA GPU"
+    return f"x is on {x.device}, and Triton needs x and the weight on an NVIDIA GPU"
 
 
 def _check(x: Tensor, packed: PackedWeight, out: Tensor | None) -> None:

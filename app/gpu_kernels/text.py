@@ -148,8 +148,9 @@ def _table(parts: list[Written]) -> None:
     )
     st.caption(
         "Measured here just now, one text at a time, without the prompt, in the background and with a "
-        "core less than there are. Other work on this machine slows it down. Size: what is read for each token, without the embedding and the last layer. "
-        + ("" if len(parts) >= len(writers(False)) else "Not all have written yet.")
+        "core less than there are. Other work on this machine slows it down. Size: what is read for each "
+        "token, without the embedding and the last layer."
+        + ("" if len(parts) >= len(writers(False)) else " Not all have written yet.")
     )
 
 

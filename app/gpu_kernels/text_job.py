@@ -242,20 +242,23 @@ def _write_all(
         tokenizer = cached.language_model().tokenizer
         decode = tokenizer.decode
         words = tuple(decode([token]) for token in difference.tokens) if difference else ("", "")
-        tokens = found.tokens.tolist()
-        end = tokens.index(stop) if (stop := tokenizer.eos_token_id) in tokens else len(tokens)
-        common = min(difference.position, end) if difference else end
+        parted = difference.position if difference else len(found.tokens)
         yield Written(
             writer,
-            decode(tokens[:common]),
-            decode(tokens[common:end]),
-            decode(tokens[end:]),
-            len(tokens),
+            *map(decode, in_parts(found.tokens.tolist(), parted, tokenizer.eos_token_id)),
+            len(found.tokens),
             found.tokens_per_second,
             size,
             difference,
             words,  # type: ignore[arg-type]
         )
+
+
+def in_parts(tokens: list[int], parted: int, stop: int) -> tuple[list[int], list[int], list[int]]:
+    """Up to where texts part, from there to the end of this text, and what comes from `stop` on."""
+    end = tokens.index(stop) if stop in tokens else len(tokens)
+    parted = min(parted, end)
+    return tokens[:parted], tokens[parted:end], tokens[end:]
 
 
 def _prompt_ids(prompt: str) -> "torch.Tensor":
