@@ -46,8 +46,10 @@ class MachineCode:
     method : str
     bits, rows_of_x : int
     outliers : bool
-    registers, spilled : int
-        Of a thread; bytes that did not fit its registers.
+    registers, stack : int
+        Of a thread; bytes of what did not fit its registers.
+    shared : int
+        Bytes of shared memory of a program: an A100 has 163 KiB for one, smaller GPUs 99.
     per_weight : float
         Instructions of one lane in the main loop, over the weights that it works on there.
     counts : dict
@@ -61,7 +63,8 @@ class MachineCode:
     rows_of_x: int
     outliers: bool
     registers: int
-    spilled: int
+    stack: int
+    shared: int
     per_weight: float
     counts: dict[str, int]
     wide_loads: int
@@ -95,6 +98,8 @@ def machine_code(
         kernel, constants = ssqr_gemv, gemv_constants(layout, launch, outliers)
     else:
         kernel, constants = ssqr_dot, dot_constants(layout, launch, rows_of_x, outliers)
+    if "m_count" in kernel.arg_names and rows_of_x == 1:
+        constants |= {"m_count": 1}  # as when it is launched
     compiled = _compiled(kernel, constants, launch, DTYPES[dtype], capability)
     lines, used = _disassembled(compiled.asm["cubin"])
     loop = _main_loop(lines)
@@ -105,7 +110,8 @@ def machine_code(
         rows_of_x=rows_of_x,
         outliers=outliers,
         registers=int(used["REG"]),
-        spilled=int(used["STACK"]),
+        stack=int(used["STACK"]),
+        shared=compiled.metadata.shared,
         per_weight=len(loop) * 32 * launch.warps / weights,
         counts=dict(Counter(name.split(".")[0] for name in loop).most_common()),
         wide_loads=sum(bool(re.search(r"\bLDG\S*\.128|\bLDGSTS\S*\.128", line)) for line in lines),
@@ -185,14 +191,14 @@ def main() -> None:
     capability = parser.parse_args().capability
     print(
         f"Triton {triton.__version__}, sm_{capability}; 4096 × 4096 in groups of 128, no outliers\n"
-        f"{'method':<8}{'bits':>5}{'M':>4}{'registers':>11}{'spilled':>9}{'16-byte loads':>15}"
+        f"{'method':<8}{'bits':>5}{'M':>4}{'registers':>11}{'stack':>7}{'shared':>8}{'16-byte loads':>15}"
         f"{'instructions a weight':>23}  most of them"
     )
     for code in every_case(capability):
         most = ", ".join(f"{name} {count}" for name, count in list(code.counts.items())[:6])
         print(
-            f"{code.method:<8}{code.bits:>5}{code.rows_of_x:>4}{code.registers:>11}{code.spilled:>9}"
-            f"{code.wide_loads:>15}{code.per_weight:>23.2f}  {most}"
+            f"{code.method:<8}{code.bits:>5}{code.rows_of_x:>4}{code.registers:>11}{code.stack:>7}"
+            f"{code.shared:>8}{code.wide_loads:>15}{code.per_weight:>23.2f}  {most}"
         )
 
 

@@ -239,7 +239,7 @@ def captured_step(decoder: Decoder, prompt: Tensor, limit: int) -> Callable[[], 
         On a GPU.
     prompt : (B, T) int64 tensor
     limit : int
-        Positions kept. More steps than fit are an error of the caller, and not noticed.
+        Positions kept; more steps than fit are an error of the caller.
 
     Returns
     -------
@@ -262,11 +262,20 @@ def captured_step(decoder: Decoder, prompt: Tensor, limit: int) -> Callable[[], 
     with torch.inference_mode(), torch.cuda.graph(graph, stream=stream):
         step()
 
-    def replay() -> Tensor:
-        graph.replay()
-        return tokens[:, 0]
+    return _Replay(graph, tokens, (decoder, cache))
 
-    return replay
+
+@dataclass(frozen=True, eq=False)
+class _Replay:
+    """A captured step, and what must live as long as it: a graph keeps no memory but its own."""
+
+    graph: torch.cuda.CUDAGraph
+    tokens: Tensor
+    reads: tuple[Decoder, Cache]
+
+    def __call__(self) -> Tensor:
+        self.graph.replay()
+        return self.tokens[:, 0]
 
 
 def _rotations(positions: Tensor, shape: DecoderShape, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -47,8 +47,16 @@ def quantized_matmul(
     Raises
     ------
     ValueError
-        For shapes, dtypes or devices that do not match, a weight of another layout version, or a
-        backend that is unknown or cannot run here; the message says why.
+        For shapes, dtypes or devices that do not match, an x that wants a gradient (there is none),
+        an `out` in the memory of x, a weight of another layout version, or a backend that is unknown
+        or cannot run here; the message says why.
+    TypeError
+        If x is no tensor, or `packed` no packed weight.
+
+    Notes
+    -----
+    cpu multiplies in bfloat16 whatever the dtype of x, and from about 16 rows of x on a product with
+    16-bit weights is faster (``python -m kernels.benchmark``).
     """
     _check(x, packed, out)
     if backend == "auto":
@@ -124,6 +132,8 @@ def unavailable(backend: str, x: Tensor, packed: PackedWeight) -> str:
 def _no_triton(x: Tensor) -> str:
     if find_spec("triton") is None:
         return "Triton is not installed (pip install triton)"
+    if torch.version.hip is not None:
+        return "this torch is for AMD GPUs, and the kernels for NVIDIA's"
     if x.dtype not in GPU_DTYPES:
         return f"x is {x.dtype}; bfloat16 or float16 was wanted"
     if x.device.type == "cuda":
@@ -139,6 +149,13 @@ def _no_triton(x: Tensor) -> str:
 
 
 def _check(x: Tensor, packed: PackedWeight, out: Tensor | None) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x is a {type(x).__name__}; a torch tensor was wanted.")
+    if not isinstance(packed, PackedWeight):
+        raise TypeError(
+            f"packed is a {type(packed).__name__}; a PackedWeight was wanted, as "
+            "kernels.packing.pack makes it."
+        )
     require_version(packed)
     rows, columns = packed.shape
     if x.ndim != 2 or x.shape[1] != columns:
@@ -148,6 +165,11 @@ def _check(x: Tensor, packed: PackedWeight, out: Tensor | None) -> None:
         )
     if not x.is_floating_point():
         raise ValueError(f"x is {x.dtype}; a floating dtype was wanted.")
+    if x.requires_grad and torch.is_grad_enabled():
+        raise ValueError(
+            "x wants a gradient, and quantized products have none. Multiply in torch.no_grad(), or pass "
+            "x.detach()."
+        )
     if x.device != packed.device:
         raise ValueError(f"x is on {x.device} and the weight on {packed.device}; move one.")
     if out is None:
@@ -159,6 +181,8 @@ def _check(x: Tensor, packed: PackedWeight, out: Tensor | None) -> None:
         )
     if out.dtype not in (x.dtype, torch.float32):
         raise ValueError(f"out is {out.dtype}; {x.dtype} or float32 was wanted.")
+    if len(x) and out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr():
+        raise ValueError("out is in the memory of x, which is read until the end; pass another.")
 
 
 @cache

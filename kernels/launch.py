@@ -83,7 +83,8 @@ def dot_launch(rows: int, layout: Layout, processors: int) -> Launch:
     steps = -(-layout.units // units)
     blocks = -(-rows // DOT_ROWS)
     splits = min(-(-PROGRAMS_PER_PROCESSOR * processors // blocks), max(1, steps // 4))
-    return Launch("dot", DOT_ROWS, units, splits, stages=4)
+    # With 3 bits a stage has more words; 3 of them leave room on GPUs with 99 KiB of shared memory.
+    return Launch("dot", DOT_ROWS, units, splits, stages=3 if layout.bits == 3 else 4)
 
 
 def dot_units(layout: Layout) -> int:

@@ -3,8 +3,8 @@
 Slots, units, planes
 --------------------
 16 consecutive columns of one group are a **slot**. A group whose size is no multiple of 16 is filled
-up, so that no slot holds columns of two groups. F slots of a row are a **unit**: eight 32-bit words,
-where the slot f takes the f-th field of every half-word. A code is stored as ``z + 2^(b−1)`` ≥ 0.
+up, so that no slot holds columns of two groups. F slots of a row are a **unit**: eight 32-bit words (24
+with 3 bits), where the slot f takes the f-th field of every half-word. A code is stored as ``z + 2^(b−1)`` ≥ 0.
 Word i of a unit of 4-bit codes::
 
     bit 31      27      23      19      15      11       7       3     0

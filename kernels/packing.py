@@ -205,7 +205,7 @@ def require_version(packed: PackedWeight) -> None:
 
 
 def _checked_layout(codes: Tensor, bits: int, group_size: int | None) -> Layout:
-    if bits not in BITS:
+    if not isinstance(bits, int) or bits not in BITS:
         raise ValueError(f"bits is {bits!r}; 2, 3 or 4 was wanted.")
     if codes.ndim != 2 or 0 in codes.shape:
         raise ValueError(f"codes have shape {tuple(codes.shape)}; (r, c) was wanted.")
@@ -257,7 +257,7 @@ def _fields(plane: Tensor, width: int) -> Tensor:
 def _stored_scales(scales: Tensor) -> Tensor:
     if not scales.is_floating_point():
         raise ValueError(f"scales are {scales.dtype}; a floating dtype was wanted.")
-    stored = scales.to(STORED)
+    stored = scales.detach().to(STORED)
     off = (stored.double() - scales.double()).abs() > ROUNDING_ALLOWED * scales.double().abs()
     if off.any() or not torch.isfinite(stored).all():
         bad = scales[off | ~torch.isfinite(stored)][0].item()

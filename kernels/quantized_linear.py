@@ -1,6 +1,7 @@
 """A linear layer with a packed weight, in place of `torch.nn.Linear`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -51,11 +52,11 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of x (…, c), (…, r)."""
-        if x.shape[-1] != self.in_features:
+        if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"x has shape {tuple(x.shape)}; (…, {self.in_features}) was wanted.")
         y = quantized_matmul(x.reshape(-1, self.in_features), self.packed, backend=self.backend)
         y = y.view(*x.shape[:-1], self.out_features)
-        return y if self.bias is None else y + self.bias
+        return y if self.bias is None else y + self.bias.to(y.dtype)
 
     @property
     def packed(self) -> PackedWeight:
@@ -90,6 +91,23 @@ class QuantizedLinear(nn.Module):
         self._layout = Layout(state["bits"], state["columns"], state["group_size"])
         self._version, self._packed = state["version"], None
         require_version(self.packed)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *others: Any, **named: Any
+    ) -> None:
+        """Take a weight of the same shape, with other bits, groups or outliers than this one too."""
+        stored = state_dict.get(f"{prefix}_extra_state")
+        if stored is not None:
+            require_version(replace(self.packed, version=stored["version"]))
+            rows = len(state_dict.get(f"{prefix}scales", ()))
+            if (rows, stored["columns"]) == (self.out_features, self.in_features):
+                device = self.scales.device
+                for name in ("low", "high", "scales", "outliers", "tile_starts"):
+                    if (new := state_dict.get(prefix + name)) is not None:
+                        self.register_buffer(name, new.to(device, copy=True))
+                if stored["bits"] != 3:
+                    self.register_buffer("high", None)
+        super()._load_from_state_dict(state_dict, prefix, *others, **named)
 
     def _put(self, packed: PackedWeight) -> None:
         self.register_buffer("low", packed.planes[0])

@@ -4,8 +4,9 @@ It is kept for the next product, so that none is allocated while a model runs. A
 addresses: what a captured product uses is never given back, and a capture that needs more than there
 is fails and says so.
 
-Products on one device share it. A product on another stream than the last waits for that one; what
-this cannot see is two graphs replayed at the same time on different streams: do not do that.
+Products on one device share it. A product on another stream than the last waits for that one. What this
+cannot see must not happen: a graph replayed at the same time as another graph, or as a product, on
+another stream; and products from two threads of the host on different streams.
 """
 
 import torch

@@ -81,7 +81,7 @@ def write_codes(
             scale = tl.load(scales + rows * groups + group).to(tl.float32)
             values = in_order_of_columns(codes, ROWS, UNITS, JOINED) * scale[:, None]
             tl.store(
-                out + row[:, None] * column_count + column[None, :],
+                out + row.to(tl.int64)[:, None] * column_count + column[None, :],
                 values.to(DTYPE),
                 mask=(row < row_count)[:, None] & there[None, :],
             )
@@ -96,6 +96,6 @@ def add_outliers(outliers, tile_starts, out, column_count, tiles):
     for first in range(begin, end, ENTRIES):
         of_row, column, value = outlier_entries(outliers, first, end, tile, ENTRIES)
         exists = first + tl.arange(0, ENTRIES) < end
-        at = out + (row_tile * tile_rows + of_row) * column_count + column
+        at = out + (row_tile * tile_rows + of_row).to(tl.int64) * column_count + column
         sums = tl.load(at, mask=exists, other=0.0).to(tl.float32) + value
         tl.store(at, sums.to(out.dtype.element_ty), mask=exists)

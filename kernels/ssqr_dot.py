@@ -39,9 +39,10 @@ def ssqr_dot(
     GROUP: tl.constexpr, JOINED: tl.constexpr, OUTLIER_PROGRAMS: tl.constexpr,
     M_BLOCK: tl.constexpr, ROW_BLOCK: tl.constexpr, UNITS: tl.constexpr, SHARED: tl.constexpr,
 ):  # fmt: skip
-    """A block of rows of W and a share of its columns, or some of its tiles of outliers.
+    """A block of rows of W and a share of its columns, or the outliers of 8 of its rows.
 
-    M_BLOCK is at least 16. SHARED: a block has several programs.
+    M_BLOCK is at least 16. OUTLIER_PROGRAMS: of a block, one for 8 rows, or 0 without outliers.
+    SHARED: a block has several programs.
     """
     block = tl.program_id(0)
     # Programs with outliers have the numbers below 0. They start first, for they wait longest.
@@ -49,14 +50,13 @@ def ssqr_dot(
     place, exists = _places(block, m_count, row_count, M_BLOCK, ROW_BLOCK)
     size = m_count * row_count
     if split < 0:
-        for tile in range(split + OUTLIER_PROGRAMS, ROW_BLOCK // tile_rows, OUTLIER_PROGRAMS):
-            row_tile = block * (ROW_BLOCK // tile_rows) + tile
-            if row_tile * tile_rows < row_count:
-                sums = _outlier_sums(
-                    x, outliers, tile_starts, row_tile, m_count, x_stride, tiles, M_BLOCK
-                )
-                at, is_there = _places(row_tile, m_count, row_count, M_BLOCK, tile_rows)
-                tl.store(partials + splits * size + at, tl.trans(sums), mask=is_there)
+        row_tile = block * OUTLIER_PROGRAMS + split + OUTLIER_PROGRAMS
+        if row_tile * tile_rows < row_count:
+            sums = _outlier_sums(
+                x, outliers, tile_starts, row_tile, m_count, x_stride, tiles, M_BLOCK
+            )
+            at, is_there = _places(row_tile, m_count, row_count, M_BLOCK, tile_rows)
+            tl.store(partials + splits * size + at, tl.trans(sums), mask=is_there)
     else:
         # Rows beyond the last are read as the last: no load needs a mask, and they are not stored.
         rows = tl.minimum(block * ROW_BLOCK + tl.arange(0, ROW_BLOCK), row_count - 1)

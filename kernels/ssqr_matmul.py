@@ -4,7 +4,8 @@
 
 accumulated in float32; n is a row of W, g a group of its columns. One row of x is multiplied in
 registers (`kernels.ssqr_gemv`), up to 64 on tensor cores (`kernels.ssqr_dot`); for more, the weight is
-written out once (`kernels.ssqr_dequantize`) and multiplied by the library.
+written out once (`kernels.ssqr_dequantize`) and multiplied by the library; for a float32 result, 64 rows
+at a time.
 
 Why two to four rows go to the tensor cores too: in registers every weight costs one more multiplication
 for each row, and the rows of x more loads. `python -m kernels.compiled` counts the instructions.
@@ -49,8 +50,12 @@ def ssqr_matmul(
         For M ≤ 64. ``None`` chooses.
     """
     with torch.cuda.device(x.device) if x.is_cuda else nullcontext():  # where Triton launches
-        if len(x) > MOST_ROWS_OF_X:
-            return out.copy_(x @ _written_out(x, packed).T)
+        if len(x) > MOST_ROWS_OF_X and out.dtype == x.dtype:
+            return torch.matmul(x, _written_out(x, packed).T, out=out)
+        if len(x) > MOST_ROWS_OF_X:  # the library would round its sums to the dtype of x
+            for some, part in zip(x.split(MOST_ROWS_OF_X), out.split(MOST_ROWS_OF_X), strict=True):
+                ssqr_matmul(some, packed, part)
+            return out
         if launch is None:
             launch = launch_for(len(x), packed)
         if launch.method == "dot":

@@ -42,7 +42,7 @@ def candidates(rows_of_x: int, packed: PackedWeight, processors: int) -> Iterato
         yield replace(gemv, units=max(1, gemv.units // 2), warps=2, registers=None)
     dot = dot_launch(rows, layout, processors)
     for splits in sorted({1, max(1, dot.splits // 2), dot.splits, 2 * dot.splits}):
-        for stages in (2, 4, 6):
+        for stages in sorted({2, dot.stages, 6}):
             yield replace(dot, splits=splits, stages=stages)
     yield replace(dot, row_block=2 * dot.row_block)
 
@@ -79,6 +79,8 @@ def _key(rows_of_x: int, packed: PackedWeight) -> str:
 
 def main() -> None:
     """Time the candidates for the shapes of the benchmark; print and record the fastest."""
+    from triton.runtime.errors import OutOfResources
+
     from kernels.benchmark.cases import GROUP_SIZE, HEADLINE, Case
     from kernels.benchmark.contenders import ours
     from kernels.benchmark.shapes import SHAPES
@@ -96,21 +98,22 @@ def main() -> None:
     properties = torch.cuda.get_device_properties(device)
     for shape in options.shapes:
         for bits in options.bits:
-            packed = Case(*SHAPES[shape], bits, HEADLINE[1], GROUP_SIZE).draw(device)
-            found = {}
+            case = Case(*SHAPES[shape], bits, HEADLINE[1], GROUP_SIZE)
+            packed = case.draw(device)
             for batch in options.batches:
                 x = torch.randn(batch, packed.shape[1], device=device).to(torch.bfloat16)
                 times = {}
-                case = Case(*SHAPES[shape], bits, HEADLINE[1], GROUP_SIZE)
                 for launch in candidates(batch, packed, properties.multi_processor_count):
                     entry = ours(case, packed, x, backend="triton", launch=launch)
-                    times[launch] = time_calls(entry.calls(x), device).median
-                best = min(times, key=times.__getitem__)
-                found[_key(batch, packed)] = best
+                    try:
+                        times[launch] = time_calls(entry.calls(x), device).median
+                    except OutOfResources as problem:
+                        print(f"{launch} does not fit: {problem}")
+                best, key = min(times, key=times.__getitem__), _key(batch, packed)
                 usual = times.get(launch_for(batch, packed), float("nan"))
-                print(f"{_key(batch, packed)}: {times[best]:.1f} µs (was {usual:.1f}), {best}")
-            if options.record:
-                record(_path(properties.name), found)
+                print(f"{key}: {times[best]:.1f} µs (was {usual:.1f}), {best}")
+                if options.record:
+                    record(_path(properties.name), {key: best})
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """The plain decoder against transformers, with the same weights."""
 
+import contextlib
+import gc
+import weakref
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from kernels.benchmark.model_weights import packaged_model, read_model  # noqa: E402
-from kernels.decoder import SMOLLM2_135M, Decoder, DecoderShape, greedy  # noqa: E402
+from kernels.decoder import SMOLLM2_135M, Decoder, DecoderShape, captured_step, greedy  # noqa: E402
 
 PROMPTS = torch.arange(18).reshape(2, 9) * 7 % 50
 SIZES = {
@@ -147,6 +152,40 @@ def test_decoder_of_the_packaged_model_agrees_with_transformers(smollm2, from_fi
     torch.testing.assert_close(ours, desired[:, -1], rtol=1e-3, atol=1e-3)
     (token,) = (int(token) for token, _ in greedy(decoder, prompt, 1))
     assert smollm2.tokenizer.decode(token).strip() == "Paris"
+
+
+def test_captured_step_keeps_what_its_graph_reads(monkeypatch) -> None:
+    """With a graph that does nothing: what it would read must not be given back."""
+    _, decoder = both("Llama")
+    nothing = contextlib.nullcontext()
+    stream = SimpleNamespace(wait_stream=lambda other: None)
+    for name, value in {
+        "Stream": lambda device: stream,
+        "current_stream": lambda device: stream,
+        "stream": lambda stream: nothing,
+        "synchronize": lambda device: None,
+        "graph": lambda graph, stream: nothing,
+        "CUDAGraph": lambda: SimpleNamespace(replay=lambda: None),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    kept, new_cache = [], Decoder.new_cache
+
+    def noted(self, *sizes):
+        kept.append(new_cache(self, *sizes))
+        return kept[-1]
+
+    monkeypatch.setattr(Decoder, "new_cache", noted)
+    step = captured_step(decoder, PROMPTS, 20)
+    cache, parameter = weakref.ref(kept.pop()), weakref.ref(decoder.model.norm.weight)
+    del decoder
+    monkeypatch.undo()
+    gc.collect()
+    assert cache() is not None
+    assert parameter() is not None
+    assert step().shape == (2,)
+    del step
+    gc.collect()
+    assert cache() is None
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from kernels.benchmark.cases import BATCHES, Case  # noqa: E402
 from kernels.benchmark.contenders import (  # noqa: E402
     CannotRun,
     Entry,
+    _Converted,
     contenders,
     dense,
     gemlite,
@@ -81,8 +82,8 @@ def test_long_calls_are_repeated_less_often(monkeypatch) -> None:
 
 def test_copies_do_not_fit_the_cache_together() -> None:
     size = 1 << 20
-    assert copies_wanted(size, CPU) * size >= 2 * timing.CPU_CACHE
-    assert copies_wanted(1 << 40, CPU) == 1
+    assert copies_wanted(size, CPU) * size >= 4 * timing.CPU_CACHE
+    assert copies_wanted(1 << 40, CPU) == 2
 
 
 # Cases and contenders
@@ -148,10 +149,23 @@ def test_copies_of_a_contender_have_their_own_memory_and_give_the_same(monkeypat
         first = calls[0]()
         assert all(torch.equal(call(), first) for call in calls)
         places = {
-            (product.keywords["packed"].planes[0] if backend else product.weight).data_ptr()
-            for backend, product in ((hasattr(p, "keywords"), p) for p in entry.products)
+            read.data_ptr() if isinstance(read, torch.Tensor) else read.planes[0].data_ptr()
+            for product in entry.products
+            for name, read in getattr(product, "product", product).keywords.items()
+            if name in ("packed", "weight")
         }
         assert len(places) == len(calls)
+
+
+def test_x_is_converted_when_it_is_first_seen_only() -> None:
+    seen = []
+    product = _Converted(seen.append, torch.float16)
+    first, second = torch.randn(2, 3), torch.randn(2, 3)
+    for x in (first, first, second):
+        product(x)
+    assert [x.dtype for x in seen] == [torch.float16] * 3
+    assert seen[0] is seen[1]
+    assert torch.equal(seen[2], second.half())
 
 
 # A case with all its contenders
@@ -395,12 +409,30 @@ def test_command_measures_prints_and_records(tmp_path) -> None:
         assert said in run.stdout
 
 
+def test_part_that_cannot_be_measured_is_told_and_the_others_are_recorded(tmp_path) -> None:
+    options = ["--quick", "--bits", "4", "--outliers", "0", "--batches", "1", "--device", "cpu"]
+    missing = tmp_path / "no-model.gguf"
+    run = benchmark(
+        "products", "decoding", *options, "--model", str(missing), "--record", str(tmp_path)
+    )
+    assert run.returncode == 1
+    assert "Not all could be measured. decoding: there is no file" in run.stderr
+    assert "Traceback" not in run.stderr
+    (found,) = recorded_runs(tmp_path).values()
+    assert len(found.measurements) == 3
+    assert not found.decodings
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["product"], "no part product; there are products, decoding, entropy"),
         (["--shapes", "tiny"], "invalid choice: 'tiny'"),
         (["--bits", "5"], "invalid choice: 5"),
+        (["--outliers", "1.5"], "1.5 is no rate; 0 … 1 was wanted"),
+        (["--batches", "0"], "0 rows of x; 1 or more were wanted"),
+        (["--device", "gpu"], "gpu is no device; cpu, cuda or cuda:1 was wanted"),
+        (["--device", "mps"], "mps is no device"),
     ],
 )
 def test_command_refuses_in_plain_words(arguments, message) -> None:

@@ -130,6 +130,12 @@ def test_gpu_is_taken_unless_it_has_no_bfloat16(monkeypatch) -> None:
     assert choose(on_gpu(), weight()) == ("triton", "")
 
 
+def test_torch_for_amd_is_refused(monkeypatch) -> None:
+    pytest.importorskip("triton")
+    monkeypatch.setattr(torch.version, "hip", "6.2")
+    assert "this torch is for AMD GPUs" in unavailable("triton", on_gpu(), weight())
+
+
 def test_outliers_need_a_torch_with_mkl(monkeypatch) -> None:
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     assert "without MKL" in cpu_matmul.unavailable_for(weight())
@@ -173,6 +179,36 @@ def test_choice_is_logged_once(caplog) -> None:
 
 
 # What is asked of the operands
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_x_that_wants_a_gradient_is_refused(backend) -> None:
+    packed = weight()
+    x = activations(3, packed).requires_grad_()
+    with pytest.raises(ValueError, match=r"quantized products have none.*x\.detach"):
+        quantized_matmul(x, packed, backend=backend)
+    with torch.no_grad():
+        y = quantized_matmul(x, packed, backend=backend)
+    assert torch.equal(y, quantized_matmul(x.detach(), packed, backend=backend))
+
+
+def test_result_in_the_memory_of_x_is_refused() -> None:
+    packed = Case(64, 64, 4, 0.01, 64).draw(CPU)
+    x = activations(3, packed)
+    for out in (x, x.view(-1).view(3, 64)):
+        with pytest.raises(ValueError, match="out is in the memory of x"):
+            quantized_matmul(x, packed, out=out)
+    both = torch.cat([x, x])
+    with pytest.raises(ValueError, match="out is in the memory of x"):
+        quantized_matmul(both[:3], packed, out=both[3:])
+
+
+def test_what_is_no_tensor_or_no_packed_weight_is_told() -> None:
+    packed = weight()
+    with pytest.raises(TypeError, match="x is a ndarray; a torch tensor was wanted"):
+        quantized_matmul(np.zeros((1, 130)), packed)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="packed is a Tensor; a PackedWeight was wanted"):
+        quantized_matmul(activations(3, packed), torch.zeros(3, 130))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_dark_mode_reaches_the_figure(open_app) -> None:
         ("/gptq_is_babai?step=1", "lockstep_stepper_2"),
         ("/error_and_bound?problem=clipping_bites&step=3", "bound_stepper_2"),
         ("/quantization_order?problem=three_orders&bits=2&step=2", "pivot_stepper_3"),
-        ("/gpu_kernels?bits=3", "tile_stepper_3"),
+        ("/gpu_kernels?bits=3", "tile_stepper_3_128_True"),
         ("/gpu_kernels?view=speed", None),
     ],
 )

@@ -280,7 +280,15 @@ def test_device_without_room_for_the_weight_written_out_says_what_to_do(rng, mon
     x = activations(rng, 65, packed, torch.float16)
     monkeypatch.setattr(products, "dequantized", without_room)
     with pytest.raises(torch.OutOfMemoryError, match=r"no room .* Pass at most 64 rows at a time"):
-        ssqr_matmul(x, packed, torch.empty(65, 33))
+        ssqr_matmul(x, packed, torch.empty(65, 33, dtype=x.dtype))
+
+
+def test_float32_result_of_many_rows_is_summed_and_kept_in_float32(rng) -> None:
+    packed = drawn(rng, 33, 300)
+    x = activations(rng, 130, packed, torch.float16)
+    out = torch.full((130, 33), float("nan"), device=DEVICE)
+    assert ssqr_matmul(x, packed, out) is out
+    assert relative_error(out, x, packed) < 1e-5
 
 
 def test_outliers_are_added_to_what_the_codes_give(rng) -> None:

@@ -32,28 +32,29 @@ def main() -> None:
     parts = options.parts or list(PARTS)
     if unknown := sorted({*parts} - {*PARTS}):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    device = torch.device(options.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch finds no CUDA device here")
+    device = options.device
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            parser.error("--device cuda: torch finds no CUDA device here")
+        torch.cuda.set_device(device)  # events and the kernels of others are of the current device
     began, date = time.perf_counter(), record.now()
     measurements: list[Measurement | Skipped] = []
-    decodings, entropies = [], []
+    decodings, entropies, problems = [], [], []
     bandwidth, launch = copy_bandwidth(device), launch_microseconds(device)
-    try:
-        if "products" in parts:
-            for found in _products(options, device):
-                measurements.append(found)
-                print(".", end="", file=sys.stderr, flush=True)
-        if "decoding" in parts:
-            model = options.model or packaged_model()
-            decodings += decoding.measure_small(device, model, _say)
-            if device.type == "cuda" and not options.quick:
-                decodings += decoding.measure_large(device, _say)
-        if "entropy" in parts:
-            _say("reading entropy-coded weights")
-            entropies += measure_decoding(side=1024) if options.quick else measure_decoding()
-    except ValueError as problem:
-        parser.error(str(problem))
+    for part in parts:
+        try:
+            if part == "products":
+                for found in _products(options, device):
+                    measurements.append(found)
+                    print(".", end="", file=sys.stderr, flush=True)
+            elif part == "decoding":
+                for decoded in _decodings(options, device):
+                    decodings.append(decoded)
+            else:
+                _say("reading entropy-coded weights")
+                entropies += measure_decoding(side=1024) if options.quick else measure_decoding()
+        except (ValueError, torch.OutOfMemoryError) as problem:  # what was measured is kept
+            problems.append(f"{part}: {problem}")
     run = record.Run(
         date=date,
         command=" ".join(["python -m kernels.benchmark", *sys.argv[1:]]),
@@ -77,6 +78,8 @@ def main() -> None:
         path = options.record / record.file_name(run)
         path.write_text(run.to_json(), encoding="utf-8")
         print(f"recorded in {path}")
+    if problems:
+        sys.exit("Not all could be measured. " + " ".join(problems))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,14 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("parts", nargs="*", help="all when none is named")
     default = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument(
-        "--device", default=default, help="cpu, cuda, cuda:1 (default: %(default)s)"
+        "--device", type=_device, default=default, help="cpu, cuda, cuda:1 (default: %(default)s)"
     )
     parser.add_argument("--shapes", nargs="+", metavar="SHAPE", choices=list(SHAPES))
     parser.add_argument("--bits", nargs="+", type=int, choices=cases.BITS, default=cases.BITS)
     parser.add_argument(
-        "--outliers", nargs="+", type=float, default=cases.OUTLIER_RATES, help="rates: 0.01 is 1 %%"
+        "--outliers", nargs="+", type=_rate, default=cases.OUTLIER_RATES, help="rates: 0.01 is 1 %%"
     )
-    parser.add_argument("--batches", nargs="+", type=int, default=cases.BATCHES)
+    parser.add_argument("--batches", nargs="+", type=_count, default=cases.BATCHES)
     parser.add_argument("--quick", action="store_true", help="one small shape, one model")
     parser.add_argument("--model", type=Path, help="SmolLM2-135M as .gguf or .safetensors")
     parser.add_argument(
@@ -111,6 +114,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _device(text: str) -> torch.device:
+    try:
+        device = torch.device(text)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise argparse.ArgumentTypeError(f"{text} is no device; cpu, cuda or cuda:1 was wanted")
+    return device
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 <= rate <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no rate; 0 … 1 was wanted, 0.01 for 1 %")
+    return rate
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} rows of x; 1 or more were wanted")
+    return count
+
+
 def _products(options: argparse.Namespace, device: torch.device) -> Iterator[Measurement | Skipped]:
     """Every case; what depends on neither bits nor outliers once for a shape."""
     for name in options.shapes or _shapes(options.quick, device):
@@ -122,6 +149,13 @@ def _products(options: argparse.Namespace, device: torch.device) -> Iterator[Mea
                 case = Case(columns, rows, bits, rate)
                 yield from measure(case, options.batches, device, without=without)
                 without = BASELINES
+
+
+def _decodings(options: argparse.Namespace, device: torch.device) -> Iterator[decoding.Decoding]:
+    """The small model, and on a GPU a large one."""
+    yield from decoding.measure_small(device, options.model or packaged_model(), _say)
+    if device.type == "cuda" and not options.quick:
+        yield from decoding.measure_large(device, _say)
 
 
 def _shapes(quick: bool, device: torch.device) -> list[str]:

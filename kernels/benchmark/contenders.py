@@ -77,7 +77,8 @@ def dense(case: Case, packed: PackedWeight, x: Tensor, *, dtype: torch.dtype) ->
     """`torch.matmul` with the weight written out; x is converted before."""
     weight = dequantize(packed).to(dtype)
     weights = [weight.clone() if k else weight for k in range(_count(weight.nbytes, x.device))]
-    return Entry([_Dense(w) for w in weights], weight.nbytes, case.rows, weight.itemsize)
+    products = [_Converted(partial(_matmul, weight=w), dtype) for w in weights]
+    return Entry(products, weight.nbytes, case.rows, weight.itemsize)
 
 
 def torch_int4(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
@@ -89,10 +90,12 @@ def torch_int4(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
     weight = torch.ops.aten._convert_weight_to_int4pack(pairs.contiguous(), 8)
     both = torch.stack([scales.T, torch.zeros_like(scales.T)], dim=-1).to(torch.bfloat16)
     both = both.contiguous()
-    copies = [weight.clone() if k else weight for k in range(_count(weight.nbytes, x.device))]
+    count = _count(weight.nbytes, x.device)
+    copies = [(weight.clone(), both.clone()) if k else (weight, both) for k in range(count)]
     multiply = torch.ops.aten._weight_int4pack_mm
     products = [
-        lambda x, weight=weight: multiply(x, weight, case.group_size, both) for weight in copies
+        lambda x, weight=weight, both=both: multiply(x, weight, case.group_size, both)
+        for weight, both in copies
     ]
     return Entry(products, weight.nbytes + both.nbytes, case.rows)
 
@@ -141,7 +144,7 @@ def marlin(case: Case, packed: PackedWeight, x: Tensor) -> Entry:
         layer = Layer(case.columns, case.rows, groupsize=case.group_size).to(x.device)
         layer.pack(linear, scales)
         layers.append(layer)
-    products = [lambda x, layer=layer: layer(x.to(torch.float16)) for layer in layers]
+    products = [_Converted(layer, torch.float16) for layer in layers]
     return Entry(products, layers[0].B.nbytes + layers[0].s.nbytes, case.rows)
 
 
@@ -187,20 +190,24 @@ def _product(x: Tensor, packed: PackedWeight, backend: str) -> Tensor:
     return quantized_matmul(x, packed, backend=backend)
 
 
+def _matmul(x: Tensor, weight: Tensor) -> Tensor:
+    return torch.matmul(x, weight.T)
+
+
 def _launched(x: Tensor, packed: PackedWeight, launch: Launch) -> Tensor:
     from kernels.ssqr_matmul import ssqr_matmul
 
     return ssqr_matmul(x, packed, x.new_empty(len(x), packed.shape[0]), launch)
 
 
-class _Dense:
-    """x Wᵀ in the dtype of W; x is converted when it is first seen, not when it is timed."""
+class _Converted:
+    """A product of x in another dtype: x is converted when it is first seen, not when it is timed."""
 
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight
+    def __init__(self, product: Callable[[Tensor], Tensor], dtype: torch.dtype) -> None:
+        self.product, self.dtype = product, dtype
         self.seen: tuple[Tensor | None, Tensor | None] = (None, None)
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.seen[0] is not x:
-            self.seen = (x, x.to(self.weight.dtype))
-        return torch.matmul(self.seen[1], self.weight.T)
+            self.seen = (x, x.to(self.dtype))
+        return self.product(self.seen[1])

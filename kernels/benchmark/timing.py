@@ -41,8 +41,8 @@ class Timing:
 
 
 def copies_wanted(size: int, device: torch.device) -> int:
-    """Copies of `size` bytes that together are twice the device's last cache."""
-    return max(1, -(-2 * _cache(device) // max(1, size)))
+    """Copies of `size` bytes that together are four times the device's last cache; two at least."""
+    return max(2, -(-4 * _cache(device) // max(1, size)))
 
 
 def time_calls(calls: Sequence[Callable[[], object]], device: torch.device) -> Timing:
