@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-CPU_CACHE = 64 << 20  # bytes: larger than the last cache of most processors
+CPU_CACHE = 32 << 20  # bytes: the last cache that cores of most processors share
 CALLS_IN_GRAPH = 24  # at least
 REPLAYS = 20
 LEAST_REPEATS, MOST_REPEATS = 5, 50  # on a processor
