@@ -1,18 +1,17 @@
 """The page *GPU kernels*: without a browser, and as a visitor uses it."""
 
-import csv
-import io
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 from browser import AppPage, chromium, eventually, require_chromium, serve
+from laboratory_app import open_laboratory, press, shown_text, wait
 from streamlit.testing.v1 import AppTest
 
 from app import cached, machine
@@ -21,28 +20,11 @@ from app.snippets import generation_snippet, kernel_benchmark_snippet, packing_s
 
 torch = pytest.importorskip("torch")
 
-from app.gpu_kernels import speed_job, text_job  # noqa: E402
-from app.gpu_kernels.speed import _not_recorded  # noqa: E402
-from app.gpu_kernels.speed_table import _frame, _with_case, sentences  # noqa: E402
-from kernels.benchmark.compare import Results, limit, stored_bits  # noqa: E402
-from kernels.benchmark.measure import Measurement  # noqa: E402
+from app.gpu_kernels import speed_job  # noqa: E402
 from kernels.benchmark.record import Run  # noqa: E402
-from kernels.benchmark.timing import Timing  # noqa: E402
 
+open_page = partial(open_laboratory, "gpu_kernels")
 ENTRY = Path(__file__).parents[1] / "app" / "main.py"
-
-
-def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file("../app/main.py", default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("../pages/gpu_kernels.py").run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(t.value for t in (*app.subheader, *app.markdown, *app.caption, *app.info))
 
 
 def open_here(**query: str) -> AppTest:
@@ -50,25 +32,6 @@ def open_here(**query: str) -> AppTest:
     app = open_page(**({"view": "speed", "shape": "smollm2-q"} | query))
     (source,) = (radio for radio in app.radio if radio.label == "Numbers of")
     source.set_value("here").run()
-    assert not app.exception
-    return app
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    (button,) = (button for button in app.button if button.label == label)
-    button.click().run()
-    assert not app.exception
-    return app
-
-
-def wait(app: AppTest, seconds: float = 240) -> AppTest:
-    """Until there is nothing left to cancel."""
-
-    def finished() -> bool:
-        time.sleep(0.2)
-        return "Cancel" not in [button.label for button in app.run().button]
-
-    eventually(finished, seconds=seconds)
     assert not app.exception
     return app
 
@@ -110,7 +73,7 @@ def test_bytes_of_every_way_of_storing_add_up(bits, group, outliers) -> None:
     app = open_page(bits=str(bits), group=group, outliers=outliers)
     size = 4096 if group == "row" else int(group)
     total = bits + 16 / size + 32 * float(outliers)
-    shown = texts(app)
+    shown = shown_text(app)
     assert f"**{total:.4g} bits a weight**" in shown
     assert f"**{16 / total:.2f} times**" in shown
     frames = json.loads(app.get("bidi_component")[0].proto.json)["figure"]["frames"]
@@ -143,8 +106,8 @@ def test_entropy_coded_weights_are_decoded_here_and_the_time_is_told(monkeypatch
     measure = entropy_decoding.measure_decoding
     monkeypatch.setattr(entropy_decoding, "measure_decoding", lambda side: measure(side=64))
     app = press(open_page(), "Measure here (about a second)")
-    assert "Measured here just now" in texts(app)
-    assert "million/s" in texts(app)
+    assert "Measured here just now" in shown_text(app)
+    assert "million/s" in shown_text(app)
 
 
 def test_without_torch_the_page_says_what_to_do(monkeypatch) -> None:
@@ -168,19 +131,19 @@ def test_lesson_link_hides_what_it_says() -> None:
 @pytest.mark.usefixtures("no_work_yet")
 def test_layer_is_timed_here_with_progress_and_the_numbers_are_the_jobs() -> None:
     app = press(open_here(), "Measure here")
-    wait(app)
+    wait(app, 240)
     job = speed_job.speed_job(app.session_state.kernel_choice)
     found = speed_job.results(job)
     assert {m.contender for m in found.measurements} == {"bfloat16", "float32", "cpu"}
     first = min(found.ours, key=lambda m: m.rows_of_x)
-    assert f"**{found.ratio(first):.2f} times** as fast as 16-bit weights" in texts(app)
+    assert f"**{found.ratio(first):.2f} times** as fast as 16-bit weights" in shown_text(app)
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     assert len(specs) == 2
     assert any(trace["name"].startswith("limit") for trace in specs[1]["data"])
     (table,) = app.dataframe
     assert len(table.value) == len(found.measurements)
     press(app, "Measure again")
-    wait(app)
+    wait(app, 240)
     assert speed_job.speed_job(app.session_state.kernel_choice) is not job
 
 
@@ -203,8 +166,8 @@ def test_cancelled_timing_keeps_what_it_has(monkeypatch) -> None:
     eventually(lambda: bool(speed_job.speed_job(app.session_state.kernel_choice).parts))
     press(app.run(), "Cancel")
     gate.set()
-    wait(app)
-    assert "This was cancelled" in texts(app)
+    wait(app, 240)
+    assert "This was cancelled" in shown_text(app)
 
 
 @pytest.mark.usefixtures("no_work_yet")
@@ -214,7 +177,7 @@ def test_failed_timing_is_told_in_words_and_the_page_goes_on(monkeypatch) -> Non
         yield
 
     monkeypatch.setattr("kernels.benchmark.measure.measure", full)
-    app = wait(press(open_here(), "Measure here"))
+    app = wait(press(open_here(), "Measure here"), 240)
     assert "has no room for 576 → 576" in app.error[0].value
     monkeypatch.undo()
     assert not open_page().error
@@ -223,7 +186,7 @@ def test_failed_timing_is_told_in_words_and_the_page_goes_on(monkeypatch) -> Non
 @pytest.mark.usefixtures("no_work_yet")
 def test_layer_for_gpus_only_is_not_started_on_a_processor() -> None:
     app = open_here(shape="8192x28672")
-    assert "timed on GPUs only" in texts(app)
+    assert "timed on GPUs only" in shown_text(app)
     assert "Measure here" not in [button.label for button in app.button]
 
 
@@ -235,7 +198,7 @@ def test_recorded_runs_are_shown_as_recorded() -> None:
     for name, run in runs.items():
         source.set_value(name).run()
         assert not app.exception
-        shown = texts(app)
+        shown = shown_text(app)
         assert f"**Recorded on {run.date[:10]}" in shown
         assert "not measured here" in shown
         assert run.command in shown
@@ -243,7 +206,7 @@ def test_recorded_runs_are_shown_as_recorded() -> None:
         first = min(found.ours, key=lambda m: m.rows_of_x)
         assert f"**{found.ratio(first):.2f} times**" in shown
     gpu = any(run.machine.kind == "cuda" for run in runs.values())
-    assert ("No run on a GPU is recorded yet" in texts(app)) != gpu
+    assert ("No run on a GPU is recorded yet" in shown_text(app)) != gpu
 
 
 def test_case_that_was_not_recorded_is_told() -> None:
@@ -251,70 +214,8 @@ def test_case_that_was_not_recorded_is_told() -> None:
     (source,) = (r for r in app.radio if r.label == "Numbers of")
     source.set_value(next(iter(cached.recorded_kernel_runs()))).run()
     told = "The recorded run does not have groups of 32, only of 128. Choose another case, or measure it"
-    assert told in texts(app)
+    assert told in shown_text(app)
     assert not app.get("plotly_chart")
-
-
-def test_layer_that_was_not_recorded_is_not_offered_to_be_measured_on_a_processor() -> None:
-    run = next(run for run in cached.recorded_kernel_runs().values() if run.machine.kind == "cpu")
-    told = _not_recorded(KernelChoice(shape="8192x28672"), run)
-    assert told == (
-        "The recorded run does not have the layer 8192 → 28672. Choose another case."
-        if not torch.cuda.is_available()
-        else "The recorded run does not have the layer 8192 → 28672. Choose another case, or measure it "
-        "here."
-    )
-    some_rates = replace(run, measurements=[m for m in run.measurements if m.outlier_rate != 0.05])
-    told = _not_recorded(KernelChoice(outliers=0.05), some_rates)
-    assert told.startswith("The recorded run does not have 4 bits with 5 % outliers.")
-
-
-def test_limit_is_the_ratio_of_bytes_once_the_launch_costs_nothing() -> None:
-    assert limit(16, 4.445, 1.0, 0.0) == pytest.approx(16 / 4.445)
-    assert limit(16, 4, 1e12, 1e6) == pytest.approx(1)
-    assert sum(stored_bits(4, 128, 0.01).values()) == pytest.approx(4.445)
-
-
-def results(ratios: dict[int, float], bits: int = 4) -> Results:
-    """Ours takes 100 µs for any rows of x, and the 16-bit product so many times as long."""
-    found = []
-    for rows, ratio in ratios.items():
-        for name, microseconds in (("bfloat16", 100 * ratio), ("cpu", 100.0)):
-            timing = Timing(microseconds, microseconds, microseconds)
-            found.append(
-                Measurement(
-                    name,
-                    64,
-                    64,
-                    bits,
-                    0.01,
-                    64,
-                    rows,
-                    timing,
-                    4000 if name == "cpu" else 8000,
-                    0.003,
-                )
-            )
-    return Results(found, 1e9, 0.0)
-
-
-def test_sentences_say_where_the_gain_ends() -> None:
-    assert (
-        "From 4 rows on, 16-bit weights are faster" in sentences(results({1: 2, 2: 1.2, 4: 0.9}))[1]
-    )
-    # One slow measurement between faster ones is not the end.
-    assert sentences(results({1: 2, 2: 0.9, 4: 1.1}))[1] == "With 4 rows it still is faster."
-    assert "From one row on" in sentences(results({1: 0.9, 2: 0.8}))[1]
-
-
-def test_sentences_tell_a_gain_beyond_the_bytes_and_codes_read_as_wider_ones() -> None:
-    more = "It gains more, for the 16-bit product is farther from its own limit"
-    below, above = sentences(results({1: 1.5})), sentences(results({1: 2.5}))
-    assert "2.00 times as fast" in below[0]
-    assert more not in below[0]
-    assert more in above[0]
-    assert not any("4-bit products only" in told for told in below)
-    assert "codes of 2 bits are read as 4-bit codes" in sentences(results({1: 1.5}, bits=2))[-1]
 
 
 def test_shipped_run_was_made_by_the_projects_command() -> None:
@@ -322,94 +223,6 @@ def test_shipped_run_was_made_by_the_projects_command() -> None:
         assert run.command.startswith("python -m kernels.benchmark")
         assert Run.from_json(run.to_json()) == run
         assert name.startswith(run.date[:10])
-
-
-# What a model writes
-
-
-def test_without_the_model_the_view_says_what_to_do(monkeypatch) -> None:
-    from lattice_core.language_model import model_file
-
-    monkeypatch.setattr(model_file, "MODEL_PACKAGE", "a_package_that_nobody_has")
-    app = open_page(view="text")
-    assert "SmolLM2-135M-Instruct" in app.info[0].value
-
-
-@pytest.mark.model
-@pytest.mark.usefixtures("model_in_app")
-def test_law_19_the_real_model_writes_the_same_or_the_difference_is_told(monkeypatch) -> None:
-    """Three blocks are enough to see that packed layers multiply as the dequantized ones do."""
-    from app.gpu_kernels import text_job as module
-    from kernels.benchmark.decoding import to_nearest
-
-    layers = {
-        name: layer.weight
-        for name, layer in cached.language_model().model.named_modules()
-        if name.endswith("_proj")
-    }
-    packed = module.PackedModel(
-        {name: to_nearest(weight, group_size=64) for name, weight in layers.items()}, "nothing"
-    )
-    cached.packed_models().put(4, 0.01, packed)
-    monkeypatch.setitem(OPTIONS, "tokens", (8, 64, 128, 256))
-    app = open_page(view="text", tokens="8")
-    press(app, "Write")
-    wait(app)
-    choice: KernelChoice = app.session_state.kernel_choice
-    written = {w.writer.name: w for w in module.text_job(choice, module.PROMPT).parts}
-    assert set(written) >= {"float32", "bfloat16", "reference", "cpu"}
-    assert all(w.tokens == 8 and w.tokens_per_second > 0 for w in written.values())
-    assert written["reference"].layer_bytes < written["bfloat16"].layer_bytes / 3
-    assert written["cpu"].layer_bytes < written["bfloat16"].layer_bytes / 2.5
-    shown = texts(app)
-    for name, other in (("bfloat16", "float32"), ("reference", "float32"), ("cpu", "reference")):
-        assert f"**{name}** against **{other}**: " in shown
-        if found := written[name].difference:
-            same = written[other].text if found.position else ""
-            assert same.startswith(written[name].text[:5])
-            assert found.first_logits[0] >= found.first_logits[1]
-            assert found.second_logits[1] >= found.second_logits[0]
-    assert "bits a weight stored" in shown
-    job = module.text_job(choice, module.PROMPT)
-    wait(press(app, "Write again"))
-    assert module.text_job(choice, module.PROMPT) is not job
-
-
-@pytest.mark.model
-@pytest.mark.usefixtures("model_in_app")
-def test_packing_the_real_model_can_be_cancelled_and_goes_on_later(monkeypatch) -> None:
-    app = open_page(view="text", bits="2")
-    press(app, "Write")
-    press(app.run(), "Cancel")
-    wait(app)
-    assert "This was cancelled" in texts(app)
-    assert cached.packed_models().get(2, 0.01) is None
-
-
-@pytest.mark.parametrize(
-    ("parted", "parts"),
-    [
-        (2, ([5, 6], [7], [0, 8, 0])),
-        (5, ([5, 6, 7], [], [0, 8, 0])),
-        (0, ([], [5, 6, 7], [0, 8, 0])),
-    ],
-)
-def test_text_has_a_common_part_one_of_its_own_and_what_comes_after_its_end(parted, parts) -> None:
-    assert text_job.in_parts([5, 6, 7, 0, 8, 0], parted, stop=0) == parts
-    assert text_job.in_parts([5, 6, 7], parted, stop=0) == (
-        [5, 6, 7][:parted],
-        [5, 6, 7][parted:],
-        [],
-    )
-
-
-@pytest.mark.model
-@pytest.mark.usefixtures("model_in_app")
-def test_empty_prompt_is_asked_for() -> None:
-    app = open_page(view="text")
-    app.text_area(key="kernel_prompt").set_value("   ").run()
-    assert "Write a prompt first" in texts(app)
-    assert "Write" not in [button.label for button in app.button]
 
 
 # The code on show
@@ -496,27 +309,3 @@ def test_layer_is_timed_on_a_phone_in_the_dark_and_nothing_sticks_out(address) -
         boxes = [chart.bounding_box() for chart in charts.all()]
         assert all(box["x"] + box["width"] <= 390 for box in boxes)
         context.close()
-
-
-def test_products_to_take_away_say_of_which_case_and_run_they_are() -> None:
-    choice = KernelChoice(shape="smollm2-up", bits=3, group=None)
-    table = _with_case(choice, "measured here", _frame(results({1: 2.0, 2: 0.5})))
-    rows = list(csv.DictReader(io.StringIO(table.to_csv(index=False))))
-    assert len(rows) == 4
-    for row in rows:
-        assert (row["inputs"], row["outputs"], row["bits"]) == ("576", "1536", "3")
-        assert (row["group_size"], row["outlier_rate"]) == ("576", "0.01")
-        assert row["numbers"] == "measured here"
-    assert {row["× 16-bit"] for row in rows if "few bits" in row["product"]} == {"2.0", "0.5"}
-
-
-def test_texts_to_take_away_have_a_line_for_each_backend() -> None:
-    from app.gpu_kernels.text import _csv
-
-    written = [
-        text_job.Written(writer, "one", " two", "<|im_end|>", 2, 10.0, 100)
-        for writer in text_job.writers(False)
-    ]
-    rows = list(csv.DictReader(io.StringIO(_csv(written))))
-    assert [row["backend"] for row in rows] == [writer.name for writer in text_job.writers(False)]
-    assert {row["text"] for row in rows} == {"one two<|im_end|>"}

@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 from browser import AppPage, chromium, eventually, require_chromium, serve
-from real_layers_app import open_page, press, shown_text, value_in_link, wait
+from laboratory_app import open_laboratory, press, shown_text, value_in_link, wait
 from streamlit.testing.v1 import AppTest
 
 from app import cached, machine
@@ -24,6 +25,7 @@ from app.snippets import compare_orders_snippet
 from lattice_core import ORDERS
 from lattice_core.language_model import model_file
 
+open_page = partial(open_laboratory, "real_layers")
 ENTRY = Path(__file__).parents[1] / "app" / "main.py"
 QUICK = LayerChoice(tokens=1024)
 QUICK_LINK = {"block": "0", "tokens": "1024"}

@@ -1,11 +1,12 @@
 """The view *Calibration text* of the page *Real layers*, on the real model, without a browser."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 from browser import eventually
-from real_layers_app import labels, open_page, press, shown_text, value_in_link, wait
+from laboratory_app import labels, open_laboratory, press, shown_text, value_in_link, wait
 
 pytest.importorskip("torch")
 
@@ -14,6 +15,7 @@ from app.real_layers.choice import LayerChoice
 from app.snippets import calibration_transfer_snippet
 from lattice_core.language_model import embedded_text
 
+open_page = partial(open_laboratory, "real_layers")
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("model_in_app")]
 QUICK = LayerChoice(view="texts", linear="k_proj", tokens=1024)
 QUICK_LINK = {"view": "texts", "block": "0", "linear": "k_proj", "tokens": "1024"}

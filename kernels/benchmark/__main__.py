@@ -1,6 +1,7 @@
 """The command line of the benchmark."""
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -29,13 +30,17 @@ def main() -> None:
     """Run, print, and record."""
     parser = _parser()
     options = parser.parse_args()
-    parts = options.parts or list(PARTS)
-    if unknown := sorted({*parts} - {*PARTS}):
+    if unknown := sorted({*options.parts} - {*PARTS}):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    parts = [part for part in PARTS if part in options.parts or not options.parts]
     device = options.device
     if device.type == "cuda":
         if not torch.cuda.is_available():
             parser.error("--device cuda: torch finds no CUDA device here")
+        if (device.index or 0) >= torch.cuda.device_count():
+            parser.error(
+                f"--device {device}: there are {torch.cuda.device_count()}, from cuda:0 on"
+            )
         torch.cuda.set_device(device)  # events and the kernels of others are of the current device
     began, date = time.perf_counter(), record.now()
     measurements: list[Measurement | Skipped] = []
@@ -115,13 +120,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _device(text: str) -> torch.device:
-    try:
-        device = torch.device(text)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"{text} is no device; cpu, cuda or cuda:1 was wanted")
-    return device
+    return torch.device(text)
 
 
 def _rate(text: str) -> float:

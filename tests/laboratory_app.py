@@ -1,4 +1,4 @@
-"""The page *Real layers* without a browser: opening it, waiting for its work, reading it."""
+"""A page of the laboratory without a browser: opening it, waiting for its work, reading it."""
 
 import time
 
@@ -6,24 +6,24 @@ from browser import eventually
 from streamlit.testing.v1 import AppTest
 
 
-def open_page(**query: str) -> AppTest:
-    """Opened by a link with this query."""
+def open_laboratory(page: str, **query: str) -> AppTest:
+    """The page of this file name, opened by a link with this query."""
     app = AppTest.from_file("../app/main.py", default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
-    app.switch_page("../pages/real_layers.py").run()
+    app.switch_page(f"../pages/{page}.py").run()
     assert not app.exception
     return app
 
 
-def wait(app: AppTest) -> AppTest:
+def wait(app: AppTest, seconds: float = 60) -> AppTest:
     """What the poll in the browser does: look again until there is nothing left to cancel."""
 
     def finished() -> bool:
         time.sleep(0.1)  # for the work
         return "Cancel" not in labels(app.run())
 
-    eventually(finished, seconds=60)
+    eventually(finished, seconds=seconds)
     assert not app.exception
     return app
 
@@ -42,8 +42,9 @@ def labels(app: AppTest) -> list[str]:
 
 
 def shown_text(app: AppTest) -> str:
-    """All headings, paragraphs and captions."""
-    return "\n".join(text.value for text in (*app.subheader, *app.markdown, *app.caption))
+    """All headings, paragraphs, captions and notes."""
+    elements = (*app.subheader, *app.markdown, *app.caption, *app.info)
+    return "\n".join(text.value for text in elements)
 
 
 def value_in_link(app: AppTest, name: str) -> str:
