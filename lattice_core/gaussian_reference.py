@@ -59,9 +59,21 @@ def gaussian_rate(
     >>> gaussian_rate([[1.0, 0.0], [0.0, 1.0]], 4.0, 0.25)  # ½ log2(4 / 0.25)
     2.0
     """
+    return rate_of_components(_components(damped_hessian, variance, row_factors), loss)
+
+
+def rate_of_components(components: FloatArray, loss: float) -> float:
+    """`gaussian_rate` where the variances of the components are known.
+
+    Parameters
+    ----------
+    components : (c,) array
+        Ascending; for one variance σ² the eigenvalues of the damped Hessian times σ².
+    loss : float
+        Damped loss a coordinate. Positive.
+    """
     if not 0 < loss < math.inf:
         raise ValueError(f"loss is {loss}; a positive number was wanted: no finite rate reaches 0.")
-    components = _components(damped_hessian, variance, row_factors)
     positive = components[components > 0]
     total = loss * len(components)
     if total >= positive.sum():

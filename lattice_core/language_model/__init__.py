@@ -2,10 +2,16 @@
 
 Map
 ---
-`model_file` where the packaged model lies (no torch) · `load` · `text` what to run through it ·
-`calibrate` the Hessians of its layers · `quantize` all of them in one pass, `quantization_report` in
-numbers · `order_survey` compares the orders on all of them, `survey_record` keeps what it finds ·
-`slices` and `row_shares` the numbers that the lessons ship.
+Loading: `model_file` where the packaged model lies (no torch) · `load` · `text` what to run through it.
+
+Quantizing: `calibrate` the Hessians of its layers · `quantize` all of them in memory, in one pass,
+`quantization_report` in numbers · `pipeline` block by block into a folder, to be gone on with: `recipe` what to
+do, `blocks` and `block_hessians` one block at work, `hessian_folder` Hessians on a disk, `checkpoint` the folder.
+
+Judging: `evaluate` perplexity, divergence, text · `study` many models on one text, by `study_plan`, kept by
+`study_record` · `order_survey` compares the orders on all layers, `survey_record` keeps what it finds ·
+`gptq_format` and `checkpoint_audit` for what others have quantized · `slices` and `row_shares` the numbers
+that the lessons ship.
 
 The names below are imported when first asked for, so that `model_file` works without torch.
 """
@@ -19,10 +25,20 @@ if TYPE_CHECKING:
         collect_hessians,
         linear_layers,
     )
+    from lattice_core.language_model.checkpoint import Checkpoint, open_checkpoint
+    from lattice_core.language_model.evaluate import (
+        Evaluation,
+        evaluate,
+        gather_reference,
+        perplexity,
+        write_text,
+    )
     from lattice_core.language_model.load import LoadedModel, load_model
     from lattice_core.language_model.order_survey import survey_orders, survey_reductions
+    from lattice_core.language_model.pipeline import quantize_to_folder
     from lattice_core.language_model.quantization_report import LayerReport, ModelReport
     from lattice_core.language_model.quantize import quantize_layers, quantize_model
+    from lattice_core.language_model.recipe import Recipe
     from lattice_core.language_model.survey_record import (
         InputReduction,
         OrderSurvey,
@@ -39,33 +55,46 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cancelled",
+    "Checkpoint",
+    "Evaluation",
     "InputReduction",
     "LayerReport",
     "LoadedModel",
     "ModelReport",
     "OrderSurvey",
+    "Recipe",
     "Text",
     "collect_hessians",
     "decode_text",
     "draw_windows",
     "embedded_text",
+    "evaluate",
+    "gather_reference",
     "linear_layers",
     "load_model",
+    "open_checkpoint",
+    "perplexity",
     "quantize_layers",
     "quantize_model",
+    "quantize_to_folder",
     "read_text",
     "recorded_survey",
     "survey_orders",
     "survey_reductions",
     "tokenize",
+    "write_text",
 ]
 
 _HOMES = {
     "calibrate": ("Cancelled", "collect_hessians", "linear_layers"),
+    "checkpoint": ("Checkpoint", "open_checkpoint"),
+    "evaluate": ("Evaluation", "evaluate", "gather_reference", "perplexity", "write_text"),
     "load": ("LoadedModel", "load_model"),
     "order_survey": ("survey_orders", "survey_reductions"),
+    "pipeline": ("quantize_to_folder",),
     "quantization_report": ("LayerReport", "ModelReport"),
     "quantize": ("quantize_layers", "quantize_model"),
+    "recipe": ("Recipe",),
     "survey_record": ("InputReduction", "OrderSurvey", "recorded_survey"),
     "text": ("Text", "decode_text", "draw_windows", "embedded_text", "read_text", "tokenize"),
 }

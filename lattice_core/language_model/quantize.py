@@ -41,7 +41,7 @@ def quantize_layers(
     hessians: Mapping[str, Tensor],
     *,
     method: str = "gptq",
-    bits: int = 4,
+    bits: float = 4,
     group_size: int | None = 64,
     order: str = "act_order",
     damping: float = 0.01,
@@ -83,7 +83,7 @@ def quantize_layers(
         names it).
     """
     settings = _checked_settings(method, bits, group_size, order, damping, options)
-    layers = _quantizable_layers(loaded.model, list(hessians))
+    layers = quantizable_layers(loaded.model, list(hessians))
     factor = partial(factor_hessian, order=order, damping=damping)
     # A mapping may make its tensors when asked; who shares one is told by the tensor itself.
     return _quantize_each(layers, dict(hessians), factor, settings, progress, cancel)
@@ -95,7 +95,7 @@ def quantize_model(
     *,
     layers: Sequence[str] | None = None,
     method: str = "gptq",
-    bits: int = 4,
+    bits: float = 4,
     group_size: int | None = 64,
     order: str = "act_order",
     damping: float = 0.01,
@@ -144,7 +144,7 @@ def quantize_model(
     0.8 GB for SmolLM2-135M), and a copy of the new weights.
     """
     settings = _checked_settings(method, bits, group_size, order, damping, options)
-    modules = _quantizable_layers(loaded.model, layers)
+    modules = quantizable_layers(loaded.model, layers)
     calibrated, quantized = (
         partial(progress, stage) if progress else None for stage in ("calibrate", "quantize")
     )
@@ -194,7 +194,7 @@ def _quantize_each(
 
 def _checked_settings(
     method: str,
-    bits: int,
+    bits: float,
     group_size: int | None,
     order: str,
     damping: float,
@@ -211,10 +211,16 @@ def _checked_settings(
     return checked_settings(method, bits=bits, group_size=group_size, **options)
 
 
-def _quantizable_layers(
+def quantizable_layers(
     model: "PreTrainedModel", names: Sequence[str] | None
 ) -> dict[str, nn.Linear]:
-    """The layers of these names, in the order of the forward pass, if they can be replaced."""
+    """The layers of these names (``None``: all), in the order of the forward pass.
+
+    Raises
+    ------
+    ValueError
+        If one of them cannot be replaced, or the model has matrices of another kind.
+    """
     everything = linear_layers(model)
     if names is None:
         _require_no_other_matrices(model)

@@ -100,7 +100,7 @@ def decode_text(data: bytes, source: str) -> Text:
         If they are no text, or empty.
     """
     try:
-        content = data.decode("utf-8-sig")
+        content = data.decode("utf-8-sig").replace("\r\n", "\n")  # as Python reads text files
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{source} is not UTF-8 text (byte {error.start}); save it as UTF-8, or choose another."

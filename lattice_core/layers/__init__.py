@@ -9,12 +9,18 @@ plane for all rows · `quantize_layer` the entry · `layer_problem` what a metho
 `methods` one file each · `quantized_layer` the result and its losses · `published_form` GPTQ as
 published, to measure against.
 
-Looking: `order_comparison` the orders on one layer, `order_results` what it finds, `order_laws` the
+More than the nearest plane: `decoders` from centres to codes · `k_best` several partial codes kept ·
+`coordinate_descent` single moves · `refit` better scales afterwards · `rate_aware` bits count too.
+
+Bytes: `coding` codes as a stream of bits · `scale_form` spacings in few numbers · `stored_layer` the layer.
+
+Looking: `audit` what somebody else's codes are worth · `order_comparison` the orders on one layer, `order_results` what it finds, `order_laws` the
 laws checked on it · `row_shares` loss over bound of each row · `calibration_transfer` one text's
 codes judged on another · `reduction` LLL on a layer's lattice.
 """
 
 from lattice_core.layers.hessian import HessianAccumulator, damp
+from lattice_core.layers.layer_problem import Settings
 from lattice_core.layers.quantize_layer import quantize_layer
 from lattice_core.layers.quantized_layer import QuantizedLayer
 from lattice_core.layers.reduction import LayerReduction, reduced_pivot_sum
@@ -25,6 +31,7 @@ __all__ = [
     "HessianAccumulator",
     "LayerReduction",
     "QuantizedLayer",
+    "Settings",
     "damp",
     "expand_scales",
     "nearest_plane_codes",

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from lattice_core.inputs import IntArray
 from lattice_core.integer_grid import IntegerGrid
+from lattice_core.layers.coding import require_coder
 from lattice_core.layers.hessian import damp, require_finite_hessian
+from lattice_core.layers.scale_form import ScaleForm
 from lattice_core.layers.scales import (
     SCALE_RULES,
     ScaleRule,
-    full_scales,
+    group_scales,
     require_finite_weight,
     require_group_size,
 )
@@ -22,6 +24,13 @@ from lattice_core.layers.solver import PivotFactor, dead_inputs, factorize
 from lattice_core.orders import ORDERS
 
 Overflow = Literal["clip", "keep"]
+Decoder = Literal["nearest_plane", "k_best"]
+Refinement = Literal["coordinate_descent"]
+
+ENTROPY_CODED = ("hrtn", "hptq", "watersic")
+NEAREST_PLANE = ("gptq", "hptq", "watersic")
+MOST_RATE = 16
+MOST_BEAMS = 256
 
 
 @dataclass(frozen=True)
@@ -32,15 +41,29 @@ class Settings:
     ----------
     method : str
         A key of ``lattice_core.layers.methods.METHODS``.
-    bits : int
-        1 … 8.
+    bits : float
+        1 … 8, a whole number; for hrtn, hptq and watersic any number of stored bits a weight, 0 < bits ≤ 16.
     group_size : int or None
-        Consecutive input columns that share a scale; ``None`` is one scale a row.
+        Consecutive input columns that share a scale; ``None`` is one scale a row. For rtn, gptq, ssqr.
     overflow : {"clip", "keep"}
-        Codes beyond the grid. Not for ssqr, which keeps such weights aside.
+        Codes beyond the grid, for rtn and gptq. ssqr keeps such weights aside; hrtn, hptq and watersic
+        have no grid.
     scale_rule : {"absmax", "mse"}
+        For rtn, gptq, ssqr.
     outlier_rate : float or None
         For ssqr only: the most weights kept aside, as a fraction; ``None`` is its default.
+    decoder : {"nearest_plane", "k_best"}
+        How gptq, hptq and watersic find their codes.
+    k : int
+        For k_best: partial codes kept a row, 1 … 256.
+    refine : {None, "coordinate_descent"}
+        What is done to the codes afterwards.
+    refit_scales : bool
+        Whether columns and rows get factors once the codes are there. Not for ssqr.
+    rate_aware : bool
+        For hptq and watersic: whether codes are chosen for their loss and their bits together.
+    coder : {None, "fixed", "huffman", "ans"}
+        How the codes are stored; ``None`` is ans for hrtn, hptq and watersic, fixed for the others.
 
     Raises
     ------
@@ -49,22 +72,29 @@ class Settings:
     """
 
     method: str
-    bits: int = 4
+    bits: float = 4
     group_size: int | None = 64
     overflow: Overflow = "clip"
     scale_rule: ScaleRule = "mse"
     outlier_rate: float | None = None
+    decoder: Decoder = "nearest_plane"
+    k: int = 16
+    refine: Refinement | None = None
+    refit_scales: bool = False
+    rate_aware: bool = False
+    coder: str | None = None
 
     def __post_init__(self) -> None:
-        IntegerGrid(self.bits)
-        if self.group_size is not None:
-            require_group_size(self.group_size)
-        if self.overflow not in ("clip", "keep"):
-            raise ValueError(f"overflow is {self.overflow!r}; clip or keep was wanted.")
-        if self.scale_rule not in SCALE_RULES:
-            raise ValueError(
-                f"scale_rule is {self.scale_rule!r}; one of {', '.join(SCALE_RULES)} was wanted."
-            )
+        if self.entropy_coded:
+            self._require_rate()
+        else:
+            IntegerGrid(self.bits)  # type: ignore[arg-type]
+            if self.group_size is not None:
+                require_group_size(self.group_size)
+        _require_option("overflow", self.overflow, ("clip", "keep"))
+        _require_option("scale_rule", self.scale_rule, SCALE_RULES)
+        _require_option("decoder", self.decoder, ("nearest_plane", "k_best"))
+        _require_option("refine", self.refine, (None, "coordinate_descent"))
         if self.method == "ssqr":
             self._require_ssqr_options()
         elif self.outlier_rate is not None:
@@ -72,6 +102,45 @@ class Settings:
                 f"outlier_rate is an option of ssqr; {self.method} keeps no weights aside. "
                 "Leave it out, or use method='ssqr'."
             )
+        if self.decoder == "k_best":
+            self._require_k_best()
+        if self.rate_aware and self.method not in ("hptq", "watersic"):
+            raise ValueError(
+                f"rate_aware has no meaning for {self.method}: it is for hptq and watersic, whose "
+                "codes take more bits the larger they are."
+            )
+        if self.coder is not None:
+            require_coder(self.coder)
+
+    @property
+    def entropy_coded(self) -> bool:
+        """Whether `bits` is a size to be met, and codes have no limit."""
+        return self.method in ENTROPY_CODED
+
+    @property
+    def stored_with(self) -> str:
+        """The coder, chosen or by default."""
+        return self.coder or ("ans" if self.entropy_coded else "fixed")
+
+    def _require_rate(self) -> None:
+        if not 0 < self.bits <= MOST_RATE:
+            raise ValueError(
+                f"bits is {self.bits}; a stored size of 0 < bits ≤ {MOST_RATE} a weight was wanted."
+            )
+        if self.coder == "fixed":
+            raise ValueError(
+                f"coder='fixed' would give every code of {self.method} the width of the largest; "
+                "use 'ans' or 'huffman'."
+            )
+
+    def _require_k_best(self) -> None:
+        if self.method not in NEAREST_PLANE:
+            raise ValueError(
+                f"decoder='k_best' has no meaning for {self.method}: it replaces the nearest plane "
+                f"of {', '.join(NEAREST_PLANE)}."
+            )
+        if not isinstance(self.k, int) or not 1 <= self.k <= MOST_BEAMS:
+            raise ValueError(f"k is {self.k!r}; a whole number 1 … {MOST_BEAMS} was wanted.")
 
     def _require_ssqr_options(self) -> None:
         if self.overflow != "clip":
@@ -84,6 +153,16 @@ class Settings:
                 f"outlier_rate is {self.outlier_rate}; a fraction of the weights, 0 ≤ rate < 1, "
                 "was wanted (0.01 is 1 %)."
             )
+        if self.refit_scales:
+            raise ValueError(
+                "refit_scales is no option of ssqr: its kernels read one scale a group."
+            )
+
+
+def _require_option(name: str, value: object, options: tuple[object, ...]) -> None:
+    if value not in options:
+        wanted = ", ".join(str(option) for option in options[:-1])
+        raise ValueError(f"{name} is {value!r}; {wanted} or {options[-1]} was wanted.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +213,7 @@ class LayerProblem:
     @property
     def grid(self) -> IntegerGrid:
         """The admissible codes, −2^(b−1) … 2^(b−1)−1."""
-        return IntegerGrid(self.settings.bits)
+        return IntegerGrid(int(self.settings.bits))
 
     @property
     def clipping_grid(self) -> IntegerGrid | None:
@@ -142,15 +221,23 @@ class LayerProblem:
         return self.grid if self.settings.overflow == "clip" else None
 
     @cached_property
-    def scales(self) -> Tensor:
-        """(r, c), from the unmodified weights and the grid of `bits` bits, kept or clipped."""
+    def scale_form(self) -> ScaleForm:
+        """From the unmodified weights and the grid of `bits` bits, kept or clipped."""
         settings = self.settings
-        return full_scales(
-            self.weight,
-            bits=settings.bits,
-            rule=settings.scale_rule,
-            group_size=settings.group_size,
+        return ScaleForm(
+            group_scales(
+                self.weight,
+                bits=int(settings.bits),
+                rule=settings.scale_rule,
+                group_size=settings.group_size,
+            ),
+            settings.group_size,
         )
+
+    @cached_property
+    def scales(self) -> Tensor:
+        """`scale_form` as one spacing for each weight, (r, c)."""
+        return self.scale_form.expand(*self.weight.shape)
 
 
 def checked_layer(weight: Tensor, hessian: Tensor) -> tuple[Tensor, Tensor]:

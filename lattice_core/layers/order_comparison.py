@@ -21,7 +21,8 @@ from lattice_core.layers.layer_problem import (
 )
 from lattice_core.layers.order_results import OrderComparison, OrderProfile, OrderResult
 from lattice_core.layers.quantized_layer import code_width
-from lattice_core.layers.scales import ScaleRule, full_scales
+from lattice_core.layers.scale_form import ScaleForm
+from lattice_core.layers.scales import ScaleRule, group_scales
 from lattice_core.layers.solver import PivotFactor, dead_inputs, factorize, round_columns
 from lattice_core.orders import ORDERS
 
@@ -160,7 +161,8 @@ def compare_factored(
         As `quantize_layer` does.
     """
     weight, raw = checked_layer(weight, factors.raw)
-    scales = full_scales(weight, bits=bits, rule=scale_rule, group_size=group_size)
+    compact = group_scales(weight, bits=bits, rule=scale_rule, group_size=group_size)
+    scales = ScaleForm(compact, group_size).expand(*weight.shape)
     energy = torch.linalg.vecdot(weight @ raw, weight).sum().item()
     results = [
         _run(weight, scales, factors, order, overflow, bits, energy)

@@ -79,20 +79,14 @@ def weight_scales(
     return torch.where(largest > 0, scales, torch.ones_like(scales))
 
 
-def full_scales(weight: Tensor, *, bits: int, rule: ScaleRule, group_size: int | None) -> Tensor:
-    """Scales of a layer by group, or by row, as one per weight, (r, c).
+def group_scales(weight: Tensor, *, bits: int, rule: ScaleRule, group_size: int | None) -> Tensor:
+    """Scales of a layer by group, or one a row where the group size is ``None``; compact.
 
-    Parameters
-    ----------
-    weight, bits, rule
-        As in `weight_scales`, which also raises the errors.
-    group_size : int or None
-        ``None`` is one scale a row.
+    The other arguments and the errors are those of `weight_scales`.
     """
     if group_size is None:
-        return weight_scales(weight, bits=bits, rule=rule, granularity="row").expand_as(weight)
-    compact = weight_scales(weight, bits=bits, rule=rule, group_size=group_size)
-    return expand_scales(compact, group_size=group_size, columns=weight.shape[1])
+        return weight_scales(weight, bits=bits, rule=rule, granularity="row")
+    return weight_scales(weight, bits=bits, rule=rule, group_size=group_size)
 
 
 def expand_scales(scales: Tensor, *, group_size: int, columns: int) -> Tensor:

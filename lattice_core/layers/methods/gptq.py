@@ -1,13 +1,14 @@
 """GPTQ, computed as Babai's nearest plane algorithm (law L4)."""
 
+from lattice_core.layers.decoders import decode
 from lattice_core.layers.layer_problem import LayerProblem
 from lattice_core.layers.quantized_layer import (
     QuantizedLayer,
-    grouped_bits_per_weight,
     measure,
+    nearest_plane_bounds,
     no_outliers,
+    refitted,
 )
-from lattice_core.layers.solver import round_columns
 
 
 def gptq(problem: LayerProblem) -> QuantizedLayer:
@@ -15,15 +16,13 @@ def gptq(problem: LayerProblem) -> QuantizedLayer:
 
     The bound is that of the nearest plane, ``¼ Σ_j D_j s_j²`` a row (law L6).
     """
-    factor, scales = problem.hessian.factor, problem.scales
-    rounding = round_columns(problem.weight, factor, scales, problem.clipping_grid)
+    scales = problem.scales
+    rounding = decode(problem, scales, problem.clipping_grid)
     return measure(
         problem,
-        method="gptq",
         codes=rounding.codes,
-        scales=scales,
+        form=refitted(problem, problem.scale_form, rounding.codes),
         outliers=no_outliers(problem.weight),
-        bits_per_weight=grouped_bits_per_weight(problem, rounding.codes),
-        row_bounds=factor.row_bounds(scales),
+        row_bounds=nearest_plane_bounds(problem, scales),
         row_clipped=rounding.clipped.double().mean(dim=1),
     )

@@ -21,15 +21,15 @@ import torch
 from torch import Tensor
 
 from lattice_core.integer_grid import IntegerGrid
+from lattice_core.layers.coordinate_descent import descend
 from lattice_core.layers.layer_problem import LayerProblem
-from lattice_core.layers.quantized_layer import QuantizedLayer, grouped_bits_per_weight, measure
+from lattice_core.layers.quantized_layer import QuantizedLayer, measure
 from lattice_core.layers.solver import sweep
 
 DEFAULT_OUTLIER_RATE = 0.01
 # Outliers are weights of size 0.1 … 3 and the errors they carry. That is well inside the range of
 # float16, whose 11 significant bits round eight times finer than the 8 of bfloat16.
 STORED_DTYPE = torch.float16
-OUTLIER_BITS = 16 + 16  # column and value; where a row's outliers begin is not counted
 
 # The search for the factor.
 GROWTH = 1.25  # first step away from 1; each further step squares it
@@ -101,14 +101,14 @@ def ssqr(problem: LayerProblem) -> QuantizedLayer:
     lost = (arrivals[aside] - stored).square()
     _require_fine_enough(lost, arrivals[aside], farthest[aside])
     farthest[aside] = lost
-    share = OUTLIER_BITS * len(stored) / codes.numel()
+    if problem.settings.refine is not None:
+        rest = problem.weight - outliers.to_dense()
+        codes = descend(rest, problem.hessian.damped, scales, codes, problem.grid, ~aside)
     return measure(
         problem,
-        method="ssqr",
         codes=codes,
-        scales=scales,
+        form=problem.scale_form.times(run.factor),
         outliers=outliers,
-        bits_per_weight=grouped_bits_per_weight(problem, codes) + share,
         row_bounds=farthest @ pivot_factor.pivots,
         row_clipped=torch.zeros_like(arrivals[:, 0]),
         scale_factor=run.factor,

@@ -1,0 +1,380 @@
+"""Quantizing a whole model into a folder, block by block, so that a run that was killed can go on.
+
+For each block: gather the Hessians of its layers, quantize and write each layer, read it back, and run the
+block as it was read to get what goes into the next one. So what a later block sees is what was stored. The
+model itself is not changed. In memory: the model, the states between two blocks, one block's Hessians, one
+layer's work.
+"""
+
+import copy
+import hashlib
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lattice_core.gaussian_reference import rate_of_components
+from lattice_core.language_model.atomic_file import remove_unfinished
+from lattice_core.language_model.block_hessians import BlockHessians, block_hessians
+from lattice_core.language_model.blocks import BlockRunner, Hidden, decoder_blocks
+from lattice_core.language_model.calibrate import Cancelled, linear_layers
+from lattice_core.language_model.checkpoint import (
+    Checkpoint,
+    begin,
+    finish,
+    layer_file,
+    open_checkpoint,
+    quantized_parameter,
+    read_layer,
+    write_layer,
+)
+from lattice_core.language_model.hessian_folder import HessianFolder
+from lattice_core.language_model.load import LoadedModel
+from lattice_core.language_model.quantization_report import LayerReport, report_layer
+from lattice_core.language_model.quantize import quantizable_layers
+from lattice_core.language_model.recipe import Recipe, model_hash, tokens_hash
+from lattice_core.layers.layer_problem import FactoredHessian, checked_layer, factor_hessian
+from lattice_core.layers.quantize_layer import quantize_factored
+from lattice_core.layers.stored_layer import DecodedLayer, StoredLayer
+
+Report = Callable[[str, int, int], None]
+
+
+def quantize_to_folder(
+    loaded: LoadedModel,
+    tokens: Tensor,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    text: str = "",
+    hessians: Path | None = None,
+    progress: Report | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Checkpoint:
+    """Quantize every linear layer of a model into a checkpoint, or go on with one.
+
+    Run again with the same arguments, it goes on with the layers that are finished, and the folder ends up the
+    same byte for byte as that of a run that was not interrupted (on the same machine).
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+        Not changed.
+    tokens : (n,) int64 tensor
+        Calibration text, as `tokenize` gives it; at least one window.
+    recipe : Recipe
+    folder : str or Path
+        New, empty, or of an earlier run of the same.
+    text : str
+        Where the tokens are from, for people to read.
+    hessians : Path, optional
+        For one_shot inputs: a folder where Hessians are kept from run to run.
+    progress : callable, optional
+        Called with what is being done, the steps done and the steps in all.
+    cancel : callable, optional
+        Asked before each window and each layer.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    Cancelled
+        If `cancel` returned true; what is finished is kept.
+    ValueError
+        For a model, a text or a folder that will not do, a layer that cannot be quantized (the message names
+        it), or a full disk.
+    """
+    path = Path(folder).expanduser()
+    if tokens.ndim != 1 or len(tokens) < recipe.window:
+        raise ValueError(
+            f"the calibration text has {tokens.numel():,} tokens; at least one window of "
+            f"{recipe.window:,} was wanted. Use a longer text or a smaller window."
+        )
+    quantizable_layers(loaded.model, None)
+    run = _Run(loaded, tokens, recipe, path, text, hessians, progress, cancel)
+    if (path / "checkpoint.json").is_file():
+        return open_checkpoint(path)
+    run.all_blocks()
+    finish(path, list(linear_layers(loaded.model)))
+    return open_checkpoint(path)
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """A layer's weights to be met, and what part of its output cannot be."""
+
+    weight: Tensor
+    unreachable: float
+
+
+class _Run:
+    """One run: its blocks, its streams of states, its progress."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        tokens: Tensor,
+        recipe: Recipe,
+        folder: Path,
+        text: str,
+        hessians: Path | None,
+        progress: Report | None,
+        cancel: Callable[[], bool] | None,
+    ) -> None:
+        self._model = loaded.model
+        self._recipe, self._folder = recipe, folder
+        self._cancel, self._progress = cancel, progress
+        source_hash = model_hash(loaded.model)
+        key = {
+            "model_sha256": source_hash,
+            "tokens_sha256": tokens_hash(tokens),
+            "window": recipe.window,
+        }
+        about = {
+            "source": loaded.source,
+            "text": text,
+            "token_count": len(tokens),
+            "threads": torch.get_num_threads(),
+            "versions": _versions(),
+        } | key
+        begun = begin(folder, recipe, about)
+        remove_unfinished(folder)
+        # Sums depend on how many threads share them: a run that goes on takes as many as it began with.
+        torch.set_num_threads(begun["about"]["threads"])
+        self._kept = None
+        if hessians is not None and recipe.inputs == "one_shot":
+            self._kept = HessianFolder(hessians, key)
+        self._tokens = tokens
+        self._runner: BlockRunner | None = None
+        self._blocks = decoder_blocks(loaded.model)
+        self._windows = -(-len(tokens) // recipe.window)
+        self._done = 0
+        passes = {"one_shot": 2, "sequential": 2}[recipe.inputs] + (recipe.targets == "unquantized")
+        self._total = len(linear_layers(loaded.model)) + passes * self._windows * len(self._blocks)
+
+    def all_blocks(self) -> None:
+        """Every block, in forward order."""
+        states: Hidden | None = None
+        references: Hidden | None = None
+        names = list(self._blocks)
+        for index, name in enumerate(names):
+            layers = _layers_of(name, self._blocks[name])
+            if not self._finished(layers):
+                if self._kept is not None and (found := self._kept.read(index)) is not None:
+                    self._skip(name)
+                else:
+                    if states is None:
+                        states, references = self._start(names[:index])
+                    found = self._gather(name, states, references)
+                    if self._kept is not None:
+                        self._kept.write(index, found)
+                self._quantize(name, layers, found)
+            else:
+                self._done += len(layers) + self._windows
+            if states is not None and index < len(names) - 1:
+                states, references = self._advance(name, states, references)
+            else:
+                self._done = self._steps_after(index)
+        if states is not None:
+            del states, references
+
+    def _finished(self, layers: dict[str, nn.Linear]) -> bool:
+        return all(layer_file(self._folder, name).exists() for name in layers)
+
+    def _steps_after(self, index: int) -> int:
+        return self._total * (index + 1) // len(self._blocks)
+
+    def _start(self, before: list[str]) -> tuple[Hidden, Hidden | None]:
+        """The states that go into the first unfinished block."""
+        self._tell("Running the text through the finished blocks" if before else "Starting")
+        runner = self._needed_runner()
+        states = runner.start()
+        references = list(states) if self._recipe.targets == "unquantized" else None
+        for name in before:
+            states, references = self._advance(name, states, references)
+        return states, references
+
+    def _needed_runner(self) -> BlockRunner:
+        if self._runner is None:
+            self._runner = BlockRunner(self._model, self._tokens, self._recipe.window, self._cancel)
+        return self._runner
+
+    def _gather(self, name: str, states: Hidden, references: Hidden | None) -> BlockHessians:
+        message = f"{_title(name, self._blocks)}: inputs"
+        return block_hessians(
+            self._needed_runner(), name, states, references, lambda: self._step(message)
+        )
+
+    def _advance(
+        self, name: str, states: Hidden, references: Hidden | None
+    ) -> tuple[Hidden, Hidden | None]:
+        """Through the block as it was stored; or as it was, for one_shot inputs and references."""
+        runner = self._needed_runner()
+        block = runner.blocks[name]
+        message = f"{_title(name, self._blocks)}: outputs"
+        if references is not None:
+            references = self._through(runner, name, block, references, message)
+        if self._recipe.inputs == "sequential":
+            block = self._stored_block(name, block)
+        return self._through(runner, name, block, states, message), references
+
+    def _through(
+        self, runner: BlockRunner, name: str, block: nn.Module, states: Hidden, message: str
+    ) -> Hidden:
+        out: Hidden = []
+        for state in runner.run(name, block, states):
+            out.append(state)
+            self._step(message)
+        return out
+
+    def _stored_block(self, name: str, block: nn.Module) -> nn.Module:
+        """A copy of the block with the weights that its files hold."""
+        shared: dict[int, Any] = {id(p): p for p in block.parameters()}
+        for layer, module in _layers_of(name, block).items():
+            shared[id(module.weight)] = quantized_parameter(
+                self._read(layer)[0].decode(), module.weight
+            )
+        return copy.deepcopy(block, shared)
+
+    def _read(self, layer: str) -> tuple[StoredLayer, dict[str, Any]]:
+        path = layer_file(self._folder, layer)
+        return read_layer(path.read_bytes(), str(path))
+
+    def _quantize(self, name: str, layers: dict[str, nn.Linear], found: BlockHessians) -> None:
+        """The layers of a block that are not there yet."""
+        recipe = self._recipe
+        factored: dict[str, FactoredHessian] = {}
+        spectra: dict[str, np.ndarray] = {}
+        for layer, module in layers.items():
+            if self._cancel is not None and self._cancel():
+                raise Cancelled("stopped; the layers that are finished are kept")
+            if not layer_file(self._folder, layer).exists():
+                leader = found.leaders[layer]
+                try:
+                    weight, raw = checked_layer(module.weight, found.hessians[leader])
+                    if leader not in factored:
+                        factored[leader] = factor_hessian(
+                            raw, order=recipe.order, damping=recipe.damping
+                        )
+                        spectra[leader] = (
+                            torch.linalg.eigvalsh(factored[leader].damped).cpu().numpy()
+                        )
+                    self._quantize_layer(layer, weight, factored[leader], spectra[leader], found)
+                except ValueError as error:
+                    raise ValueError(f"{layer}: {error}") from error
+            self._step(f"{_title(name, self._blocks)}: {layer.rpartition('.')[2]}")
+
+    def _quantize_layer(
+        self,
+        layer: str,
+        weight: Tensor,
+        hessian: FactoredHessian,
+        spectrum: np.ndarray,
+        found: BlockHessians,
+    ) -> None:
+        target = _target(layer, weight, hessian, found)
+        quantized = quantize_factored(target.weight, hessian, self._recipe.settings)
+        stored = quantized.store()
+        read = stored.decode()
+        if not torch.equal(read.codes, quantized.codes.cpu()):
+            raise AssertionError(f"the codes of {layer} are not those that were encoded")
+        report = _report(
+            report_layer(layer, self._recipe.order, quantized),
+            stored,
+            read,
+            target,
+            hessian,
+            spectrum,
+        )
+        write_layer(self._folder, layer, stored, report)
+
+    def _skip(self, name: str) -> None:
+        for _ in range(self._windows):
+            self._step(f"{_title(name, self._blocks)}: inputs (kept from before)")
+
+    def _step(self, message: str) -> None:
+        self._done = min(self._done + 1, self._total)
+        self._tell(message)
+
+    def _tell(self, message: str) -> None:
+        if self._progress is not None:
+            self._progress(message, self._done, self._total)
+
+
+def _target(layer: str, weight: Tensor, hessian: FactoredHessian, found: BlockHessians) -> _Target:
+    """The weights themselves, or those that make up for what went wrong before the layer."""
+    if not found.crosses:
+        return _Target(weight, 0.0)
+    leader = found.leaders[layer]
+    cross = found.crosses[leader].to(weight.device)
+    moved = cross.clone()
+    moved.diagonal().add_(hessian.ridge)
+    target = torch.linalg.solve(hessian.damped, moved @ weight.T).T.contiguous()
+    energy = found.output_energies[layer]
+    met = ((target @ hessian.raw) * target).sum() - 2 * ((target @ cross) * weight).sum()
+    unreachable = max(energy + met.item(), 0.0) / energy if energy > 0 else 0.0
+    return _Target(target, unreachable)
+
+
+def _report(
+    report: LayerReport,
+    stored: StoredLayer,
+    read: DecodedLayer,
+    target: _Target,
+    hessian: FactoredHessian,
+    spectrum: np.ndarray,
+) -> LayerReport:
+    """The layer's numbers, with losses and bits of what is stored."""
+    error = read.dequantize().to(target.weight.device) - target.weight
+    undamped = ((error @ hessian.raw) * error).sum().clamp(min=0).item()
+    loss = undamped + (hessian.ridge * error.square().sum()).item()
+    count = target.weight.numel()
+    variance = target.weight.square().mean().item()
+    rate = 0.0
+    if loss > 0 and variance > 0:
+        rate = rate_of_components(np.maximum(spectrum, 0) * variance, loss / count)
+    return replace(
+        report,
+        bits_per_weight=stored.bits_per_weight,
+        loss=loss,
+        undamped_loss=undamped,
+        relative_loss=loss / report.energy if report.energy > 0 else 0.0,
+        distance=stored.bits_per_weight - rate if loss > 0 else None,
+        unreachable=target.unreachable,
+    )
+
+
+def _layers_of(name: str, block: nn.Module) -> dict[str, nn.Linear]:
+    return {
+        f"{name}.{part}": module
+        for part, module in block.named_modules()
+        if isinstance(module, nn.Linear)
+    }
+
+
+def _title(name: str, blocks: dict[str, nn.Module]) -> str:
+    return f"Block {list(blocks).index(name) + 1} of {len(blocks)}"
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "transformers", "numpy", "constriction", "bitarray")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def sha256_of_folder(folder: str | Path) -> str:
+    """SHA-256 over the names and bytes of all files of a folder: two runs compared in one number."""
+    digest = hashlib.sha256()
+    root = Path(folder)
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(root)} ".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
