@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lattice_core.language_model.checkpoint import Checkpoint, open_checkpoint
     from lattice_core.language_model.evaluate import (
         Evaluation,
-        evaluate,
         gather_reference,
         perplexity,
         write_text,
@@ -68,7 +67,6 @@ __all__ = [
     "decode_text",
     "draw_windows",
     "embedded_text",
-    "evaluate",
     "gather_reference",
     "linear_layers",
     "load_model",
@@ -88,7 +86,7 @@ __all__ = [
 _HOMES = {
     "calibrate": ("Cancelled", "collect_hessians", "linear_layers"),
     "checkpoint": ("Checkpoint", "open_checkpoint"),
-    "evaluate": ("Evaluation", "evaluate", "gather_reference", "perplexity", "write_text"),
+    "evaluate": ("Evaluation", "gather_reference", "perplexity", "write_text"),
     "load": ("LoadedModel", "load_model"),
     "order_survey": ("survey_orders", "survey_reductions"),
     "pipeline": ("quantize_to_folder",),

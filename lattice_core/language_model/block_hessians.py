@@ -87,7 +87,7 @@ def block_hessians(
             for leader, tensor in inputs.items():
                 _add_cross(crosses, leader, tensor, others[leader])
             for layer, module in layers.items():
-                produced = others[leaders[layer]] @ module.weight.T
+                produced = others[leaders[layer]] @ module.weight.detach().T
                 energies[layer] += produced.double().square().sum().item()
         if progress is not None:
             progress()

@@ -239,6 +239,8 @@ def _require_plain_head(model: "PreTrainedModel", piece: Tensor) -> None:
     with torch.inference_mode():
         given = model(piece[None], use_cache=False).logits[0]
         ours = _head(model)(_states(model, piece))
+    if not torch.isfinite(given).all():
+        raise ValueError("the model predicts NaN: its weights or activations are damaged.")
     if not torch.allclose(given.float(), ours.float(), rtol=1e-3, atol=1e-3):
         raise ValueError(
             f"{type(model).__name__} changes the numbers of its last layer before it predicts; "

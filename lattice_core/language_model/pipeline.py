@@ -157,8 +157,9 @@ class _Run:
         self._blocks = decoder_blocks(loaded.model)
         self._windows = -(-len(tokens) // recipe.window)
         self._done = 0
-        passes = {"one_shot": 2, "sequential": 2}[recipe.inputs] + (recipe.targets == "unquantized")
-        self._total = len(linear_layers(loaded.model)) + passes * self._windows * len(self._blocks)
+        # Windows of a block: to gather what its layers see, then to run it for the next one.
+        self._passes = 2 if recipe.targets == "unquantized" else 1
+        self._total = self._steps_after(len(self._blocks) - 1)
 
     def all_blocks(self) -> None:
         """Every block, in forward order."""
@@ -177,20 +178,20 @@ class _Run:
                     if self._kept is not None:
                         self._kept.write(index, found)
                 self._quantize(name, layers, found)
-            else:
-                self._done += len(layers) + self._windows
             if states is not None and index < len(names) - 1:
                 states, references = self._advance(name, states, references)
-            else:
-                self._done = self._steps_after(index)
-        if states is not None:
-            del states, references
+            self._done = self._steps_after(index)
+            self._tell(f"{_title(name, self._blocks)}: done")
 
     def _finished(self, layers: dict[str, nn.Linear]) -> bool:
         return all(layer_file(self._folder, name).exists() for name in layers)
 
     def _steps_after(self, index: int) -> int:
-        return self._total * (index + 1) // len(self._blocks)
+        """The steps that are done after a block, of a run that does them all."""
+        blocks = list(self._blocks.items())[: index + 1]
+        layers = sum(len(_layers_of(name, block)) for name, block in blocks)
+        runs = min(index + 1, len(self._blocks) - 1)
+        return layers + self._windows * (index + 1 + self._passes * runs)
 
     def _start(self, before: list[str]) -> tuple[Hidden, Hidden | None]:
         """The states that go into the first unfinished block."""

@@ -14,9 +14,9 @@ More than the nearest plane: `decoders` from centres to codes · `k_best` severa
 
 Bytes: `coding` codes as a stream of bits · `scale_form` spacings in few numbers · `stored_layer` the layer.
 
-Looking: `audit` what somebody else's codes are worth · `order_comparison` the orders on one layer, `order_results` what it finds, `order_laws` the
-laws checked on it · `row_shares` loss over bound of each row · `calibration_transfer` one text's
-codes judged on another · `reduction` LLL on a layer's lattice.
+Looking: `audit` what somebody else's codes are worth · `order_comparison` the orders on one layer,
+`order_results` what it finds, `order_laws` the laws checked on it · `row_shares` loss over bound of each
+row · `calibration_transfer` one text's codes judged on another · `reduction` LLL on a layer's lattice.
 """
 
 from lattice_core.layers.hessian import HessianAccumulator, damp

@@ -201,7 +201,7 @@ def codes_in_order(weight: Tensor, grid: ImpliedGrid, factor: PivotFactor) -> Te
     shift = grid.low + 2 ** (grid.bits - 1)
     limits = IntegerGrid(grid.bits) if grid.bits <= 8 else None
     target = weight - grid.offsets - grid.scales * shift
-    return round_columns(target, factor, grid.scales, limits).codes
+    return round_columns(target, factor, grid.scales, limits).codes + shift
 
 
 def quadratic_loss(error: Tensor, hessian: Tensor) -> float:
