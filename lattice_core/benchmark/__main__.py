@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import torch
 
-from lattice_core.benchmark import layers, model
+from lattice_core.benchmark import layers, model, whole_model
 from lattice_core.benchmark.timing import peak_memory
 
 PARTS = {
@@ -17,6 +17,8 @@ PARTS = {
     "growth": "how the solver's time grows with inputs and outputs",
     "hessians": "the Hessians of one block of the real model",
     "model": "the Hessians of the whole real model, then all its layers in four orders",
+    "methods": "all layers of the real model by gptq, hptq and watersic, without calibration",
+    "checkpoint": "the real model quantized into a folder, and the folder loaded",
 }
 
 
@@ -50,13 +52,18 @@ def main() -> None:
         layers.time_orders(options.repeats)
     if "growth" in parts:
         layers.time_growth(options.device, options.repeats)
-    if "hessians" in parts or "model" in parts:
+        whole_model.time_stored_size(min(options.repeats, 3))
+    if {"hessians", "model", "methods", "checkpoint"} & set(parts):
         loaded = model.load(options.device)
     if "hessians" in parts:
         repeats = min(options.repeats, 3)
         model.time_block_hessians(loaded, options.block, options.tokens, repeats)
     if "model" in parts:
         model.time_whole_model(loaded, options.tokens)
+    if "methods" in parts:
+        whole_model.time_methods(loaded, options.tokens)
+    if "checkpoint" in parts:
+        whole_model.time_checkpoint(loaded, options.tokens)
     print(f"peak memory of the process: {peak_memory()}")
 
 

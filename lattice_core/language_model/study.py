@@ -72,6 +72,16 @@ class StudyText:
     evaluation_window: int = 1024
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What the weights of a model are worth, however they are stored."""
+
+    evaluation: Evaluation
+    held_out: dict[str, float]
+    text: str
+    seconds: float
+
+
 class StudyRunner:
     """Does the points of a study one after the other.
 
@@ -207,22 +217,35 @@ class StudyRunner:
         )
         quantized = time.perf_counter()
         model = checkpoint.model(self._loaded)
-        found = self._evaluate(point, model)
-        evaluated = time.perf_counter()
-        held_out = self._held_out_losses(checkpoint, model)
-        text = write_text(model, PROMPT, WRITTEN_TOKENS)
-        run = _study_run(
-            point, checkpoint, found, held_out, quantized - began, evaluated - quantized
-        )
+        weights = model_hash(model.model)
+        judged = self._judged_before(weights) or self._judge(point, model)
+        run = _study_run(point, checkpoint, judged, quantized - began)
         record = {
             "run": asdict(run),
-            "layers": [asdict(layer) for layer in _layer_runs(point, checkpoint, held_out)],
-            "text": text,
+            "layers": [asdict(layer) for layer in _layer_runs(point, checkpoint, judged.held_out)],
+            "weights_sha256": weights,
+            "judged": asdict(judged),
         }
         write_atomically(self._run_file(point.key), _json(record))
         # What it found is kept; its layers take 50 MB and can be made again.
         shutil.rmtree(checkpoint.folder)
         return run
+
+    def _judged_before(self, weights: str) -> "_Judged | None":
+        """Two coders of the same codes give the same model."""
+        for file in (self._folder / "runs").glob("*.json"):
+            record = json.loads(file.read_text(encoding="utf-8"))
+            if record["weights_sha256"] == weights:
+                judged = record["judged"]
+                return _Judged(**(judged | {"evaluation": Evaluation(**judged["evaluation"])}))
+        return None
+
+    def _judge(self, point: StudyPoint, model: LoadedModel) -> "_Judged":
+        began = time.perf_counter()
+        found = self._evaluate(point, model)
+        seconds = time.perf_counter() - began
+        held_out = self._held_out_losses(model)
+        return _Judged(found, held_out, write_text(model, PROMPT, WRITTEN_TOKENS), seconds)
 
     def _evaluate(self, point: StudyPoint, model: LoadedModel) -> Evaluation:
         tokens, window = self._part("evaluation"), self._text.evaluation_window
@@ -243,7 +266,7 @@ class StudyRunner:
             cancel=self._cancel,
         )
 
-    def _held_out_losses(self, checkpoint: Checkpoint, model: LoadedModel) -> dict[str, float]:
+    def _held_out_losses(self, model: LoadedModel) -> dict[str, float]:
         """Of each layer on text that nothing was made from, over the energy there."""
         if self._held_out is None:
             self._held_out = self._gather_held_out()
@@ -254,9 +277,10 @@ class StudyRunner:
             if found is None:
                 break
             for layer, leader in found.leaders.items():
-                weight = originals[layer].weight.double()
-                error = quantized[layer].weight.double() - weight
-                hessian = found.hessians[leader]
+                # In float32: a share of a positive sum, not a small difference.
+                weight = originals[layer].weight.detach().float()
+                error = quantized[layer].weight.detach().float() - weight
+                hessian = found.hessians[leader].float()
                 energy = ((weight @ hessian) * weight).sum().item()
                 losses[layer] = ((error @ hessian) * error).sum().item() / energy
         return losses
@@ -323,7 +347,7 @@ def write_study(folder: Path) -> Study:
     about["missing"] = [key for key in planned if key not in found]
     runs = [StudyRun(**record["run"]) for record in found.values()]
     layers = [LayerRun(**layer) for record in found.values() for layer in record["layers"]]
-    texts = {key: record["text"] for key, record in found.items()}
+    texts = {key: record["judged"]["text"] for key, record in found.items()}
     if "reference_text" in about:
         texts = {"reference": about.pop("reference_text")} | texts
     write_atomically(folder / STUDY, _json(about))
@@ -336,12 +360,10 @@ def write_study(folder: Path) -> Study:
 def _study_run(
     point: StudyPoint,
     checkpoint: Checkpoint,
-    found: Evaluation,
-    held_out: dict[str, float],
+    judged: _Judged,
     quantize_seconds: float,
-    evaluate_seconds: float,
 ) -> StudyRun:
-    report = checkpoint.report
+    report, found = checkpoint.report, judged.evaluation
     if found.divergence is None or found.agreement is None or report.distance is None:
         raise AssertionError("a run of the study has a reference and a distance")
     return StudyRun(
@@ -354,12 +376,12 @@ def _study_run(
         agreement=found.agreement,
         relative_loss=report.relative_loss,
         relative_bound=report.relative_bound,
-        held_out_loss=sum(held_out.values()),
+        held_out_loss=sum(judged.held_out.values()),
         distance=report.distance,
         clipped_fraction=report.clipped_fraction,
         outlier_rate=report.outlier_rate,
         quantize_seconds=quantize_seconds,
-        evaluate_seconds=evaluate_seconds,
+        evaluate_seconds=judged.seconds,
     )
 
 

@@ -12,7 +12,7 @@ GROUP_SIZE = 64  # a 16-bit scale for 64 weights is the quarter bit in 4.25
 TARGET_BITS = (4.25, 3.25, 2.25)
 WINDOW = 512  # calibration
 SEEDS = (1, 2, 3)
-K = 16
+K = 8
 
 
 @dataclass(frozen=True)

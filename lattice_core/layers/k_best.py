@@ -105,6 +105,8 @@ def _search(
     spacings = scales.T[pivot_order].float()
     pivots = factor.pivots[pivot_order].float()
     upper = factor.unit_upper.float()
+    # A dead input costs nothing: its neighbours would fill the beam with copies of one another.
+    offered = [children if pivot > 0 else 1 for pivot in pivots.tolist()]
     columns, rows = targets.shape
     errors = targets.new_zeros(columns, rows, k)
     costs = targets.new_full((rows, k), torch.inf)
@@ -124,7 +126,7 @@ def _search(
                 pivots[j] * spacings[j].square(),
                 costs,
                 grid,
-                children,
+                offered[j],
             )
             center = (moved[j - start] / spacings[j, :, None]).gather(1, parent)
             errors[j] = targets[j, :, None] - spacings[j, :, None] * (center - offset).round()

@@ -196,11 +196,6 @@ def round_off_bounds(problem: LayerProblem, scales: Tensor) -> Tensor:
     return ((scales @ problem.hessian.damped.abs()) * scales).sum(dim=1) / 4
 
 
-def no_outliers(weight: Tensor) -> Tensor:
-    """An empty sparse tensor of the weight's shape, dtype and device."""
-    return torch.zeros_like(weight).to_sparse()
-
-
 def _bits_per_weight(
     problem: LayerProblem, codes: Tensor, form: ScaleForm, outliers: Tensor
 ) -> float:

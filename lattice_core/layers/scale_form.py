@@ -59,7 +59,8 @@ class ScaleForm:
     @property
     def stored(self) -> "ScaleForm":
         """With the base in the precision that it is stored in."""
-        return replace(self, base=torch.from_numpy(self._stored_base()).double())
+        base = torch.from_numpy(self._stored_base()).to(self.base.device)
+        return replace(self, base=base.double())
 
     @property
     def side(self) -> dict[str, np.ndarray]:
@@ -88,7 +89,8 @@ class ScaleForm:
     def _stored_base(self) -> np.ndarray:
         """16 bits for each, or 32 where there is one only, or where float16 is too coarse or ends."""
         base = self.base.double().cpu().numpy()
-        half = base.astype(np.float16)
+        with np.errstate(over="ignore"):  # what float16 cannot hold is seen below
+            half = base.astype(np.float16)
         off = np.abs(half.astype(np.float64) - base)
         if base.size > 1 and (off <= base * 2.0**-10).all():
             return half

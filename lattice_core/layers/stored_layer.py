@@ -101,6 +101,17 @@ def store(codes: Tensor, form: ScaleForm, outliers: Tensor | None, coder: str) -
     return StoredLayer(coder, encoded.shape, form.group_size, encoded.stream, pack_arrays(side))
 
 
+def no_outliers(shape: tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
+    """An empty (r, c) sparse float64 tensor."""
+    return torch.sparse_coo_tensor(
+        torch.empty(2, 0, dtype=torch.int64, device=device),
+        torch.empty(0, dtype=torch.float64, device=device),
+        shape,
+        is_coalesced=True,
+        check_invariants=True,
+    )
+
+
 def _outliers_as_side(outliers: Tensor) -> dict[str, np.ndarray]:
     rows, columns = outliers.indices().cpu().numpy()
     return {
@@ -112,7 +123,7 @@ def _outliers_as_side(outliers: Tensor) -> dict[str, np.ndarray]:
 
 def _outliers_from_side(side: dict[str, np.ndarray], shape: tuple[int, int]) -> Tensor:
     if "outlier_values" not in side:
-        return torch.zeros(shape, dtype=torch.float64).to_sparse()
+        return no_outliers(shape)
     rows = np.repeat(np.arange(shape[0]), side["outlier_counts"])
     places = np.stack([rows, side["outlier_columns"].astype(np.int64)])
     values = torch.from_numpy(side["outlier_values"].astype(np.float64))

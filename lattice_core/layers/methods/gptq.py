@@ -6,9 +6,9 @@ from lattice_core.layers.quantized_layer import (
     QuantizedLayer,
     measure,
     nearest_plane_bounds,
-    no_outliers,
     refitted,
 )
+from lattice_core.layers.stored_layer import no_outliers
 
 
 def gptq(problem: LayerProblem) -> QuantizedLayer:
@@ -22,7 +22,7 @@ def gptq(problem: LayerProblem) -> QuantizedLayer:
         problem,
         codes=rounding.codes,
         form=refitted(problem, problem.scale_form, rounding.codes),
-        outliers=no_outliers(problem.weight),
+        outliers=no_outliers(problem.weight.shape, problem.weight.device),
         row_bounds=nearest_plane_bounds(problem, scales),
         row_clipped=rounding.clipped.double().mean(dim=1),
     )

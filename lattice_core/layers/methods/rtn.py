@@ -5,10 +5,10 @@ from lattice_core.layers.layer_problem import LayerProblem
 from lattice_core.layers.quantized_layer import (
     QuantizedLayer,
     measure,
-    no_outliers,
     refitted,
     round_off_bounds,
 )
+from lattice_core.layers.stored_layer import no_outliers
 
 
 def rtn(problem: LayerProblem) -> QuantizedLayer:
@@ -23,7 +23,7 @@ def rtn(problem: LayerProblem) -> QuantizedLayer:
         problem,
         codes=rounding.codes,
         form=refitted(problem, problem.scale_form, rounding.codes),
-        outliers=no_outliers(problem.weight),
+        outliers=no_outliers(problem.weight.shape, problem.weight.device),
         row_bounds=round_off_bounds(problem, scales),
         row_clipped=rounding.clipped.double().mean(dim=1),
     )

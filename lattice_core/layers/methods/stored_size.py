@@ -8,7 +8,8 @@ all tries.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,16 +17,17 @@ from torch import Tensor
 from lattice_core.integer_grid import IntegerGrid
 from lattice_core.layers.coding import CODERS, encode_codes
 from lattice_core.layers.layer_problem import LayerProblem
-from lattice_core.layers.quantized_layer import QuantizedLayer, measure, no_outliers, refitted
+from lattice_core.layers.quantized_layer import QuantizedLayer, measure, refitted
 from lattice_core.layers.rate_aware import rate_aware_problem, shrinking_cost
 from lattice_core.layers.scale_form import ScaleForm
 from lattice_core.layers.solver import Rounding
-from lattice_core.layers.stored_layer import store
+from lattice_core.layers.stored_layer import no_outliers, store
 
 Find = Callable[[LayerProblem, Tensor, IntegerGrid | None], Rounding]
 
 TOLERANCE = 0.004  # bits a weight below the target: near enough
 MOST_TRIES = 12
+MOST_OCTAVES = 2  # of a first step to wider spacings
 SAMPLE_ROWS = 96
 SAMPLE_TRIES = 6
 SAMPLE_TOLERANCE = 0.02
@@ -74,14 +76,15 @@ def code_to_size(
     """
     target, coder = problem.settings.bits, problem.settings.stored_with
     unit = spacing(problem)
-    octave = _start(problem, unit, find)
+    quick = _with_quick_decoder(problem)
+    octave = _start(quick, unit, find)
     solved = problem
     if problem.settings.rate_aware:
         scales = unit.times(2.0**octave).expand(*problem.weight.shape)
         solved = rate_aware_problem(problem, scales)
         unit = spacing(solved)
 
-    def attempt(octave: float) -> _Try:
+    def attempt(octave: float, solved: LayerProblem) -> _Try:
         form = unit.times(2.0**octave).stored
         scales = form.expand(*problem.weight.shape)
         rounding = find(solved, scales, None)
@@ -89,76 +92,122 @@ def code_to_size(
         bits = store(rounding.codes, form, None, coder).bits_per_weight
         return _Try(octave, bits, rounding, form, scales)
 
-    best = _search(attempt, target, coder, octave)
+    nothing = not problem.weight.any()
+    if quick is not problem and not nothing:
+        # Most of the search with the nearest plane alone; a sample tells how much the decoder adds.
+        plain = _with_quick_decoder(solved)
+        octave = _search(partial(attempt, solved=plain), target, coder, octave, nothing).octave
+        octave += _sample_bits(solved, unit, find, octave) - _sample_bits(plain, unit, find, octave)
+    best = _search(partial(attempt, solved=solved), target, coder, octave, nothing)
     return measure(
         problem,
         codes=best.rounding.codes,
         form=best.form,
-        outliers=no_outliers(problem.weight),
+        outliers=no_outliers(problem.weight.shape, problem.weight.device),
         row_bounds=bounds(solved, best.scales) + shrinking_cost(problem, solved),
         row_clipped=torch.zeros_like(problem.weight[:, 0]),
         scale_factor=2.0**best.octave,
     )
 
 
+def _with_quick_decoder(problem: LayerProblem) -> LayerProblem:
+    settings = problem.settings
+    if settings.decoder == "nearest_plane" and settings.refine is None:
+        return problem
+    quick = replace(settings, decoder="nearest_plane", refine=None)
+    return LayerProblem(problem.weight, problem.hessian, quick)
+
+
 def _start(problem: LayerProblem, unit: ScaleForm, find: Find) -> float:
     """log₂ of the factor at which a sample of the rows has about the size wanted."""
-    rows = len(problem.weight)
-    chosen = torch.arange(0, rows, -(-rows // SAMPLE_ROWS), device=problem.weight.device)
-    sample = LayerProblem(problem.weight[chosen], problem.hessian, problem.settings)
-    spread = sample.weight / unit.expand(*sample.weight.shape)
+    spread = problem.weight / unit.expand(*problem.weight.shape)
     deviation = spread.square().mean().sqrt().item()
     if deviation == 0:
         return 0.0
     target = max(problem.settings.bits - MARGIN, problem.settings.bits / 2)
     octave = math.log2(deviation) + GAUSSIAN_OCTAVES - target
     for _ in range(SAMPLE_TRIES):
-        scales = unit.times(2.0**octave).expand(*sample.weight.shape)
-        codes = find(sample, scales, None).codes
-        stream = encode_codes(codes.cpu().numpy(), problem.settings.stored_with).stream
-        excess = 8 * len(stream) / codes.numel() - target
+        excess = _sample_bits(problem, unit, find, octave) - target
         if abs(excess) < SAMPLE_TOLERANCE:
             break
         octave += excess
     return octave
 
 
-def _search(attempt: Callable[[float], _Try], target: float, coder: str, octave: float) -> _Try:
-    """Secant steps inside the bracket, until the size is just below the target."""
+def _sample_bits(problem: LayerProblem, unit: ScaleForm, find: Find, octave: float) -> float:
+    """Bits a weight of the codes of some rows, without what is stored beside them."""
+    rows = len(problem.weight)
+    chosen = torch.arange(0, rows, -(-rows // SAMPLE_ROWS), device=problem.weight.device)
+    sample = LayerProblem(problem.weight[chosen], problem.hessian, problem.settings)
+    scales = unit.times(2.0**octave).expand(*sample.weight.shape)
+    codes = find(sample, scales, None).codes
+    stream = encode_codes(codes.cpu().numpy(), problem.settings.stored_with).stream
+    return 8 * len(stream) / codes.numel()
+
+
+def _search(
+    attempt: Callable[[float], _Try], target: float, coder: str, octave: float, nothing: bool
+) -> _Try:
+    """Secant steps inside the bracket, until the size is just below the target.
+
+    A try whose codes are all 0 is too coarse whatever its size, unless there is `nothing` to code.
+    """
     too_large: _Try | None = None
     fits: _Try | None = None
+    too_coarse: _Try | None = None
+    least: _Try | None = None  # of those too large
     step = 1.0
     for _ in range(MOST_TRIES):
         tried = attempt(octave)
-        if tried.bits > target:
+        if not nothing and not tried.rounding.codes.any():
+            too_coarse = tried
+        elif tried.bits > target:
             too_large = tried if too_large is None or octave > too_large.octave else too_large
+            least = tried if least is None or tried.bits < least.bits else least
         else:
             fits = tried if fits is None or octave < fits.octave else fits
-            if tried.bits >= target - TOLERANCE or not tried.rounding.codes.any():
+            if tried.bits >= target - TOLERANCE:
                 break
-        octave, step = _next(tried, too_large, fits, target, step)
-        if too_large and fits and fits.octave - too_large.octave < 1e-6:
+        wide = fits or too_coarse
+        if nothing or (too_large and wide and wide.octave - too_large.octave < 1e-6):
             break
-    if fits is None or (too_large is not None and not fits.rounding.codes.any()):
-        nearest = min(
-            (t for t in (fits, too_large) if t is not None), key=lambda t: abs(t.bits - target)
-        )
-        floor = CODERS[coder].least_bits
-        raise ValueError(
-            f"{target:g} bits a weight cannot be reached: the nearest found is {nearest.bits:.3f}"
-            + (f" ({coder} gives every code at least {floor:g} bit)" if target < floor else "")
-            + ". Ask for that, or take coder='ans'."
-        )
+        octave, step = _next(tried, too_large, fits, too_coarse, target, step)
+    if fits is None:
+        raise _unreachable(target, coder, least)
     return fits
 
 
+def _unreachable(target: float, coder: str, least: _Try | None) -> ValueError:
+    floor = CODERS[coder].least_bits
+    message = f"{target:g} bits a weight cannot be reached"
+    if least is None:
+        return ValueError(f"{message}: every spacing tried left nothing of the layer.")
+    # Upwards, so that what the message names can be had.
+    message += f": the nearest found is {math.ceil(100 * least.bits) / 100:g}"
+    if target < floor:
+        message += f" ({coder} gives every code at least {floor:g} bit)"
+    other = "" if coder == "ans" else ", or take coder='ans'"
+    return ValueError(f"{message}. Ask for that{other}.")
+
+
 def _next(
-    tried: _Try, too_large: _Try | None, fits: _Try | None, target: float, step: float
+    tried: _Try,
+    too_large: _Try | None,
+    fits: _Try | None,
+    too_coarse: _Try | None,
+    target: float,
+    step: float,
 ) -> tuple[float, float]:
     aim = target - TOLERANCE / 2
-    if too_large is None or fits is None:
-        # A bit an octave, and ever more of it while that is not enough.
-        return tried.octave + step * (tried.bits - aim), 1.5 * step
-    span = fits.octave - too_large.octave
-    share = (too_large.bits - aim) / (too_large.bits - fits.bits)
-    return too_large.octave + span * min(max(share, 0.05), 0.95), step
+    if too_large and fits:
+        span = fits.octave - too_large.octave
+        share = (too_large.bits - aim) / (too_large.bits - fits.bits)
+        return too_large.octave + span * min(max(share, 0.05), 0.95), step
+    if too_large and too_coarse:
+        return (too_large.octave + too_coarse.octave) / 2, step
+    if tried is too_coarse:
+        return tried.octave - step, 1.5 * step
+    # A bit an octave, and ever more of it while that is not enough. Tables of a small layer may take
+    # many bits, but soon less as the spacing grows.
+    excess = min(tried.bits - aim, MOST_OCTAVES)
+    return tried.octave + step * excess, 1.5 * step
