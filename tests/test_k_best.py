@@ -88,6 +88,17 @@ def test_law_15_more_beams_leave_less_loss(rng) -> None:
     assert losses[-1] < 0.95 * losses[0]
 
 
+def test_two_children_a_beam_lose_little_of_what_many_gain(rng) -> None:
+    (weight, factor, scales), matrix = problem(rng, 130, rows=63, condition=1e3)
+
+    def loss_with(k, children):
+        rounding = k_best_rounding(weight, factor, scales, None, k=k, children=children)
+        return row_losses(weight, matrix, scales, rounding.codes).sum()
+
+    babai, two, many = loss_with(1, 1), loss_with(16, 2), loss_with(16, 16)
+    assert babai - two > 0.9 * (babai - many) > 0
+
+
 @EVERY_SIZE
 def test_centers_are_those_that_the_codes_were_rounded_from(size, rng) -> None:
     (weight, factor, scales), matrix = problem(rng, size)

@@ -204,7 +204,7 @@ def test_hessian_that_needs_damping_is_an_error_naming_the_layer() -> None:
     [
         ({"layers": []}, "layers is"),
         ({"layers": ["lm_head"]}, "'lm_head' is not in the model"),
-        ({"method": "best"}, "one of gptq, rtn, ssqr"),
+        ({"method": "best"}, "one of gptq, hptq, hrtn, rtn, ssqr, watersic"),
         ({"bits": 9}, "1 to 8"),
         ({"group_size": 0}, "group_size is 0"),
         ({"order": "best"}, "front_to_back"),
@@ -229,7 +229,7 @@ def test_layers_that_cannot_be_quantized_are_refused_at_once() -> None:
     loaded = tiny_model()
     with pytest.raises(ValueError, match="'somewhere' is not in the model"):
         quantize_layers(loaded, {"somewhere": torch.eye(12)})
-    with pytest.raises(ValueError, match="one of gptq, rtn, ssqr"):
+    with pytest.raises(ValueError, match="one of gptq, hptq, hrtn, rtn, ssqr, watersic"):
         quantize_layers(loaded, hessians_of(loaded), method="best")
     name = "model.layers.0.mlp.up_proj"
     with pytest.raises(ValueError, match=r"up_proj: hessian has shape \(3, 3\)"):

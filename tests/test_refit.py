@@ -110,6 +110,16 @@ def test_law_22_it_is_not_raised_where_factors_end_at_a_half_and_one_and_a_half(
         assert steps is None or steps.abs().max() <= MOST_STEPS
 
 
+def test_law_22_spacings_stay_where_the_nearest_plane_on_factors_would_raise_the_loss() -> None:
+    # The best factors are −0.3 and 0.6 steps from 1. The nearest plane takes 0 and 1, at a loss of 0.37
+    # in squares of a step; 0 and 0 are at 0.27.
+    matrix, codes = np.array([[1, 0.5], [0.5, 1]]), torch.ones(1, 2, dtype=torch.int64)
+    weight = 1 + np.array([[-0.3, 0.6]]) / REFIT_STEPS
+    form = ScaleForm(torch.ones(1, 1, dtype=torch.float64), None)
+    ours = refitted(weight, matrix, form, codes)
+    assert_close(ours.expand(1, 2), 1)
+
+
 def test_columns_and_rows_of_zeros_keep_their_spacings(rng) -> None:
     weight, matrix = layer(rng)
     weight[:, ::5] *= 0.01

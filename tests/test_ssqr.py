@@ -232,7 +232,7 @@ def test_outlier_beyond_float16_is_an_error(rng) -> None:
         ({"overflow": "keep"}, "overflow='keep' has no meaning for ssqr"),
         ({"overflow": "wrap"}, "clip or keep"),
         ({"bits": 0}, "1 to 8"),
-        ({"scale_rule": "best"}, "absmax, mse"),
+        ({"scale_rule": "best"}, "absmax or mse"),
         ({"hessian": torch.ones(3, 3), "damping": 0.0}, r"rank 1 of 3.*damping=0\.01"),
     ],
 )

@@ -90,6 +90,15 @@ def test_layer_of_one_weight_comes_back() -> None:
         assert decoded.dequantize().tolist() == [[-0.75]]
 
 
+def test_outliers_of_a_few_rows_come_back_in_their_rows() -> None:
+    form = ScaleForm(torch.ones(1, 1, dtype=torch.float64), None)
+    outliers = torch.zeros(7, 63, dtype=torch.float64)
+    outliers[2, [0, 62]], outliers[4, 7] = torch.tensor([0.5, -3.0], dtype=torch.float64), 2.0
+    codes = torch.zeros(7, 63, dtype=torch.int64)
+    decoded = store(codes, form, outliers.to_sparse(), "ans").decode()
+    torch.testing.assert_close(decoded.dequantize(), outliers)
+
+
 def test_outliers_that_are_zero_come_back_too(rng) -> None:
     weight, hessian = layer(rng)
     weight[3] *= 1e-9  # weights this small are rounded to 0 by float16

@@ -102,7 +102,10 @@ def _load_folder(folder: Path) -> LoadedModel:
 
 
 def _load_gguf(path: Path) -> LoadedModel:
-    return _load(str(path.parent), source=str(path), gguf_file=path.name, local_files_only=True)
+    try:
+        return _load(str(path.parent), source=str(path), gguf_file=path.name, local_files_only=True)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read; is it whole? ({error})") from error
 
 
 def _load_from_hub(name: str) -> LoadedModel:
@@ -135,10 +138,14 @@ def _require_hub() -> None:
 
 
 def _load(name: str, *, source: str, **where: Any) -> LoadedModel:
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(name, **where)
-    model = AutoModelForCausalLM.from_pretrained(
-        name, dtype=torch.float32, use_safetensors=True, **where
-    )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, use_safetensors=True, **where
+        )
+    except SafetensorError as error:
+        raise ValueError(f"the weights of {source} are damaged ({error}).") from error
     return LoadedModel(model.eval(), tokenizer, source)

@@ -98,6 +98,9 @@ def quantize_to_folder(
             f"the calibration text has {tokens.numel():,} tokens; at least one window of "
             f"{recipe.window:,} was wanted. Use a longer text or a smaller window."
         )
+    longest = getattr(loaded.model.config, "max_position_embeddings", None)
+    if recipe.window < 1 or (longest and recipe.window > longest):
+        raise ValueError(f"window is {recipe.window}; 1 … {longest or 'any'} tokens were wanted.")
     quantizable_layers(loaded.model, None)
     run = _Run(loaded, tokens, recipe, path, text, hessians, progress, cancel)
     if (path / "checkpoint.json").is_file():
@@ -199,8 +202,10 @@ class _Run:
         runner = self._needed_runner()
         states = runner.start()
         references = list(states) if self._recipe.targets == "unquantized" else None
+        done = self._done
         for name in before:
             states, references = self._advance(name, states, references)
+            self._done = done  # counted as done already
         return states, references
 
     def _needed_runner(self) -> BlockRunner:

@@ -87,7 +87,8 @@ def at_size(
     # A size is met from below: 3.2499 is what was got for 3.25.
     if not points or not points[0][0] - 0.01 <= bits <= points[-1][0] + 0.01:
         return None
-    return math.exp(np.interp(bits, *zip(*points, strict=True)))
+    sizes, logs = [size for size, _ in points], [log for _, log in points]
+    return math.exp(float(np.interp(bits, sizes, logs)))
 
 
 def size_is_met(run: StudyRun, layers: Sequence[LayerRun]) -> LawCheck:

@@ -29,6 +29,8 @@ class AuditedRows:
         ``¼ Σ_j D_j s_j²``; without an order ``¼ Σ_ij |H_ij| s_i s_j``, both of the damped Hessian.
     clipped : (r,) tensor
         How many codes are more than half a step from their centre (law L9).
+    kept_squares, kept_bounds : (r,) tensor or None
+        `squares` and `bounds` of the other codes alone; ``None`` without an order.
     half : float
         Half a step, and what the rounding of Q may have added to it.
     """
@@ -38,6 +40,8 @@ class AuditedRows:
     squares: Tensor | None
     bounds: Tensor
     clipped: Tensor
+    kept_squares: Tensor | None
+    kept_bounds: Tensor | None
     half: float
 
     @property
@@ -49,6 +53,19 @@ class AuditedRows:
     def over_bound(self) -> int:
         """Rows whose loss exceeds their bound."""
         return int((self.losses > self.bounds * (1 + TOLERANCE)).sum())
+
+    @property
+    def clipped_share_of_loss(self) -> float | None:
+        """Of the loss, what the clipped codes' steps add; ``None`` without an order."""
+        if self.squares is None or self.kept_squares is None:
+            return None
+        squares = self.squares.sum().item()
+        return 1 - self.kept_squares.sum().item() / squares if squares > 0 else 0.0
+
+    @property
+    def rounding(self) -> float:
+        """How far above its bound the rounding of Q may lift a loss: 1 if Q is exact."""
+        return (2 * self.half) ** 2
 
 
 def audited_rows(
@@ -74,32 +91,37 @@ def audited_rows(
     wide_weight, raw = checked_layer(weight, hessian)
     damped_hessian = damp((raw + raw.T) / 2, audit.damping)
     error = wide_weight - quantized.detach().double().to(wide_weight.device)
-    squares = None
+    half = 0.5 + max(HALF_SLACK, 2 * grid.residual, grid.uncertainty)
+    squares = kept_squares = kept_bounds = None
     if audit.order == ROUND_TO_NEAREST:
-        offsets = error / grid.scales
+        clipped = (error / grid.scales).abs() > half
         bounds = ((grid.scales @ damped_hessian.abs()) * grid.scales).sum(dim=1) / 4
     else:
         factor = factorize(damped_hessian, resolve_order_name(audit.order, damped_hessian))
         pivot_order = factor.order.flip(0)
         moved = error[:, pivot_order] @ factor.unit_upper.T
-        squares = moved.square() @ factor.pivots[pivot_order]
-        offsets = moved[:, pivot_order.argsort()] / grid.scales
-        bounds = factor.row_bounds(grid.scales)
-    half = 0.5 + max(HALF_SLACK, 2 * grid.residual, grid.uncertainty)
+        moved = moved[:, pivot_order.argsort()]
+        clipped = (moved / grid.scales).abs() > half
+        squares, bounds = moved.square() @ factor.pivots, factor.row_bounds(grid.scales)
+        kept_squares = (moved.square() * ~clipped) @ factor.pivots
+        kept_bounds = factor.row_bounds(grid.scales * ~clipped)
     return AuditedRows(
         order=audit.order,
         losses=torch.linalg.vecdot(error @ damped_hessian, error),
         squares=squares,
         bounds=bounds,
-        clipped=(offsets.abs() > half).sum(dim=1),
+        clipped=clipped.sum(dim=1),
+        kept_squares=kept_squares,
+        kept_bounds=kept_bounds,
         half=half,
     )
 
 
 def audit_laws(rows: AuditedRows) -> list[LawCheck]:
     """All that can be checked on these rows."""
-    checks = [unclipped_rows_are_bounded(rows), clipping_voids_the_bound(rows)]
-    return [squares_add_up(rows), *checks] if rows.squares is not None else checks
+    if rows.squares is None:
+        return [nearest_rows_are_bounded(rows), clipping_voids_the_bound(rows)]
+    return [squares_add_up(rows), kept_codes_are_bounded(rows), clipping_voids_the_bound(rows)]
 
 
 def squares_add_up(rows: AuditedRows) -> LawCheck:
@@ -129,42 +151,52 @@ def squares_add_up(rows: AuditedRows) -> LawCheck:
     )
 
 
-def unclipped_rows_are_bounded(rows: AuditedRows) -> LawCheck:
-    """L6 on every row of which no code is clipped."""
+def kept_codes_are_bounded(rows: AuditedRows) -> LawCheck:
+    """L6, step by step: the codes that are not clipped add at most their part of the bound.
+
+    Raises
+    ------
+    ValueError
+        If the rows have no order.
+    """
+    if rows.kept_squares is None or rows.kept_bounds is None:
+        raise ValueError("without an order no step has a bound of its own.")
+    loss, bound = rows.kept_squares.sum().item(), rows.kept_bounds.sum().item()
+    clipped = int(rows.clipped.sum())
+    which = f"all but the {clipped:,} that are further" if clipped else "all codes"
+    return LawCheck(
+        "L6",
+        "Codes within half a step have a bound",
+        r"A code within half a step of its centre adds at most $\frac14 D_j s_j^2$ to the loss. "
+        f"Summed over {which}.{_slack(rows)}",
+        "[C] Theorem 5, step by step; [B]",
+        "what these codes add to the loss",
+        loss,
+        "≤",
+        r"$\frac14 \sum D_j s_j^2$ over these codes",
+        bound,
+        loss <= bound * rows.rounding * (1 + TOLERANCE),
+    )
+
+
+def nearest_rows_are_bounded(rows: AuditedRows) -> LawCheck:
+    """The bound of rounding to nearest, on every row of which no code is clipped."""
     chosen = rows.unclipped & (rows.bounds > 0)
     count, total = int(chosen.sum()), len(rows.losses)
     worst = (rows.losses[chosen] / rows.bounds[chosen]).max().item() if count else 0.0
-    if rows.order == ROUND_TO_NEAREST:
-        title = "Rounded to nearest, a row has a bound too"
-        formula = (
-            r"If every weight is within half a step of its code, a row's loss is at most "
-            r"$\frac14 \sum_{ij} \lvert\bar H_{ij}\rvert s_i s_j$: a far wider box than an order's."
-        )
-        source = "triangle inequality"
-    else:
-        title = "A row without a clipped code has a bound"
-        formula = (
-            r"If every code of a row is within half a step of its centre, the row's loss is at most "
-            r"$\frac14 \sum_j D_j s_j^2$."
-        )
-        source = "[C] Theorem 5; [B]"
-    rounding = (2 * rows.half) ** 2
-    slack = (
-        f" $Q$ was rounded when it was stored, so up to {rounding:.3g} is allowed."
-        if rounding > 1.001
-        else ""
-    )
     return LawCheck(
         "L6",
-        title,
-        f"{formula} Checked on the {count:,} of {total:,} rows that have none clipped.{slack}",
-        source,
+        "Rounded to nearest, a row has a bound too",
+        r"If every weight is within half a step of its code, a row's loss is at most "
+        r"$\frac14 \sum_{ij} \lvert\bar H_{ij}\rvert s_i s_j$: a far wider box than an order's. "
+        f"Checked on the {count:,} of {total:,} rows that have none clipped.{_slack(rows)}",
+        "triangle inequality",
         "loss ÷ bound of the worst such row",
         worst,
         "≤",
         "all of the bound",
         1.0,
-        worst <= rounding * (1 + TOLERANCE),
+        worst <= rows.rounding * (1 + TOLERANCE),
         void="" if count else "every row has a clipped code (law L9).",
     )
 
@@ -173,6 +205,8 @@ def clipping_voids_the_bound(rows: AuditedRows) -> LawCheck:
     """L6 on the whole layer, and L9 where that voids it."""
     loss, bound = rows.losses.sum().item(), rows.bounds.sum().item()
     clipped, total = int((~rows.unclipped).sum()), len(rows.losses)
+    share = rows.clipped_share_of_loss
+    added = "" if share is None else f" Such codes add {100 * share:.2g} % of the loss."
     return LawCheck(
         "L9",
         "Clipping voids the bound",
@@ -184,9 +218,18 @@ def clipping_voids_the_bound(rows: AuditedRows) -> LawCheck:
         "≤",
         "bound of the layer",
         bound,
-        loss <= bound * (2 * rows.half) ** 2 * (1 + TOLERANCE),
+        loss <= bound * rows.rounding * (1 + TOLERANCE),
         void=f"{clipped:,} of {total:,} rows have a code further than half a step from its centre, and "
-        f"{rows.over_bound:,} exceed their bound."
+        f"{rows.over_bound:,} exceed their bound.{added}"
         if clipped
         else "",
+    )
+
+
+def _slack(rows: AuditedRows) -> str:
+    if rows.rounding <= 1.001:
+        return ""
+    return (
+        rf" $Q$ was rounded when it was stored, which may lift the loss to {rows.rounding:.3g} times "
+        "the bound."
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lattice_core.integer_grid import IntegerGrid
 from lattice_core.layers.coding import CODERS, encode_codes
-from lattice_core.layers.layer_problem import LayerProblem
+from lattice_core.layers.layer_problem import MOST_RATE, LayerProblem
 from lattice_core.layers.quantized_layer import QuantizedLayer, measure, refitted
 from lattice_core.layers.rate_aware import rate_aware_problem, shrinking_cost
 from lattice_core.layers.scale_form import ScaleForm
@@ -184,6 +184,11 @@ def _unreachable(target: float, coder: str, least: _Try | None) -> ValueError:
         return ValueError(f"{message}: every spacing tried left nothing of the layer.")
     # Upwards, so that what the message names can be had.
     message += f": the nearest found is {math.ceil(100 * least.bits) / 100:g}"
+    if least.bits > MOST_RATE:
+        return ValueError(
+            f"{message}, more than the {MOST_RATE} bits that may be asked for, as the tables of so small a "
+            "layer take more than its codes. Use another method."
+        )
     if target < floor:
         message += f" ({coder} gives every code at least {floor:g} bit)"
     other = "" if coder == "ans" else ", or take coder='ans'"
