@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from app.gpu_kernels.text_job import PackedModels
     from app.real_layers.work import LatestHessians
+    from app.whole_model.run_job import Original
     from kernels.benchmark.record import Run
     from lattice_core.language_model import OrderSurvey
     from lattice_core.language_model.load import LoadedModel
@@ -108,6 +109,12 @@ def packed_models() -> "PackedModels":
     from app.gpu_kernels.text_job import PackedModels
 
     return PackedModels()
+
+
+@st.cache_resource(show_spinner=False)
+def original_models() -> "dict[int, Original]":
+    """What the packaged model makes of the text that others are judged on, by its tokens."""
+    return {}
 
 
 @st.cache_data(max_entries=300, show_spinner=False)

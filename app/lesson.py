@@ -19,6 +19,7 @@ PAPERS = {
         "Birnick, *The Lattice Geometry of Neural Network Quantization*, "
         "[arXiv:2508.01077](https://arxiv.org/abs/2508.01077) (v2)"
     ),
+    "W": "*WaterSIC*, [arXiv:2603.04956](https://arxiv.org/abs/2603.04956)",
     "Babai": (
         "Babai, *On Lovász' lattice reduction and the nearest lattice point problem*, "
         "Combinatorica 6 (1986) 1–13"

@@ -57,6 +57,20 @@ CHAPTERS = (
         "Laboratory",
     ),
     Chapter(
+        "audit.py",
+        "Audit",
+        "What is somebody else's quantized layer worth?",
+        ":material/fact_check:",
+        "Laboratory",
+    ),
+    Chapter(
+        "whole_model.py",
+        "Whole model",
+        "How many bits does a language model need?",
+        ":material/hub:",
+        "Laboratory",
+    ),
+    Chapter(
         "gpu_kernels.py",
         "GPU kernels",
         "What does a model gain from few bits, when it runs?",

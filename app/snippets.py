@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 
+from app.audit.choice import GROUP_SIZE, LAYER, TOKENS, AuditChoice, Example
 from app.gpu_kernels.choice import KernelChoice
 from app.real_layers.choice import LayerChoice
+from app.whole_model.choice import ModelChoice
 from lattice_core import Problem
+from lattice_core.language_model.study_record import StudyRun
 
 
 def nearest_plane_snippet(problem: Problem) -> str:
@@ -173,6 +176,64 @@ print("nearest", *transfer.nearest_losses)
 """
 
 
+def audit_snippet(choice: AuditChoice) -> str:
+    """The audit of a file, or of a layer of the packaged model that is quantized first."""
+    if choice.example is None:
+        return f"""\
+from lattice_core.layers.audit import audit_layer
+from lattice_core.layers.audit_file import read_audit_file
+
+file = read_audit_file("layer.npz")
+audit = audit_layer(
+    file.weight,
+    file.quantized,
+    file.hessian,
+    damping={choice.damping!r},
+    scales=file.scales,
+    codes=file.codes,
+)
+{_AUDIT_PRINTED}"""
+    return _audit_example(choice.example, choice.damping)
+
+
+_AUDIT_PRINTED = """\
+print(audit.bits, audit.group_size, audit.order, audit.relative_loss, audit.clipped_fraction)
+for each in audit.explanations:
+    print(each.order, each.step_share, each.share, each.clipped_fraction, each.bound, each.loss)
+for other in audit.alternatives:
+    print(other.name, other.ratio, other.bits, other.audited_bits)
+"""
+
+
+def _audit_example(example: Example, damping: float) -> str:
+    return f"""\
+from lattice_core.language_model import {_used_by(["embedded_text(", "tokenize("])}
+from lattice_core.layers import quantize_layer
+from lattice_core.layers.audit import audit_layer
+
+layer = {LAYER!r}
+loaded = load_model()
+hessians = {{}}
+for name in {list(example.texts)!r}:
+    tokens = tokenize(loaded, embedded_text(name), {TOKENS})
+    hessians[name] = collect_hessians(loaded, tokens, layers=[layer])[layer]
+weight = linear_layers(loaded.model)[layer].weight
+made = quantize_layer(
+    weight,
+    hessians["calibration"],
+    {example.method!r},
+    bits={example.bits},
+    group_size={GROUP_SIZE},
+    order={example.order!r},
+    overflow={example.overflow!r},
+)
+
+# From here on the audit knows three matrices, and not how the second was made.
+quantized = made.dequantize().float()
+audit = audit_layer(weight, quantized, hessians[{example.judged_on!r}], damping={damping!r})
+{_AUDIT_PRINTED}"""
+
+
 def packing_snippet(choice: KernelChoice) -> str:
     """Quantize a layer with outliers, pack it, multiply with it."""
     columns = choice.group or 512
@@ -243,6 +304,77 @@ prompt = torch.tensor(loaded.tokenizer("The sky is blue because")["input_ids"])
 found = generate(decoder, prompt, {choice.tokens})
 print(loaded.tokenizer.decode(found.tokens))
 print(found.tokens_per_second, "tokens a second")
+"""
+
+
+def study_snippet(run: StudyRun) -> str:
+    """What was recorded, and how to run it again."""
+    point = {
+        "stage": run.stage,
+        "contender": run.contender,
+        "target_bits": run.target_bits,
+        "order": run.order,
+        "overflow": run.overflow,
+        "inputs": run.inputs,
+        "targets": run.targets,
+        "seed": run.seed,
+    }
+    arguments = "".join(f"    {name}={value!r},\n" for name, value in point.items())
+    return f"""\
+from pathlib import Path
+from lattice_core.language_model import load_model, read_text
+from lattice_core.language_model.study import StudyRunner, StudyText
+from lattice_core.language_model.study_plan import StudyPoint
+from lattice_core.language_model.study_record import recorded_study
+
+point = StudyPoint(
+{arguments})
+run = recorded_study().run(point.key)
+print(run.bits_per_weight, run.perplexity, run.divergence, run.agreement)
+
+text = Path("wiki.test.raw")  # the test part of WikiText-2 raw; then it is run again, in some minutes
+if text.exists():
+    runner = StudyRunner(load_model(), StudyText(read_text(text)), Path("study"))
+    for again in runner.run([point]):
+        print(again.bits_per_weight, again.perplexity, again.divergence, again.agreement)
+"""
+
+
+def whole_model_snippet(choice: ModelChoice) -> str:
+    """Quantize the packaged model into a folder, then judge it."""
+    options = {
+        "outlier_rate": choice.outliers if choice.method == "ssqr" else None,
+        "decoder": "k_best" if choice.beams else None,
+        "k": choice.beams,
+        "refine": "coordinate_descent" if choice.descent else None,
+        "refit_scales": choice.refit or None,
+        "rate_aware": choice.rate_aware or None,
+    }
+    asked = "".join(f", {name}={value!r}" for name, value in options.items() if value is not None)
+    inputs = "one_shot" if choice.inputs == "one_shot" else "sequential"
+    targets = "unquantized" if choice.inputs == "targets" else "own"
+    return f"""\
+from dataclasses import replace
+from lattice_core.language_model import Recipe, embedded_text, gather_reference, load_model
+from lattice_core.language_model import quantize_to_folder, tokenize, write_text
+from lattice_core.language_model.evaluate import evaluate
+from lattice_core.language_model.study import PROMPT
+from lattice_core.language_model.study_plan import CONTENDERS, WINDOW
+
+settings = replace(CONTENDERS[{choice.method!r}].settings({choice.target_bits!r}){asked})
+recipe = Recipe(
+    settings, order={choice.order!r}, inputs={inputs!r}, targets={targets!r}, window=WINDOW
+)
+loaded = load_model()
+calibration = tokenize(loaded, embedded_text("calibration"), {choice.tokens})
+checkpoint = quantize_to_folder(loaded, calibration, recipe, "quantized")
+
+tokens = tokenize(loaded, embedded_text("evaluation"), {choice.evaluated})
+reference = gather_reference(loaded, tokens)
+model = checkpoint.model(loaded)
+found = evaluate(model, tokens, reference=reference)
+print(checkpoint.report.bits_per_weight, found.perplexity, found.divergence, found.agreement)
+print(write_text(model, PROMPT, 64))
 """
 
 

@@ -192,7 +192,8 @@ def test_quantize_on_a_grid_with_all_its_options(place: Path, tmp_path: Path) ->
 def test_quantize_takes_the_embedded_text_by_default(place: Path, tmp_path: Path) -> None:
     words = ("--bits", "4", "--group-size", "32", "--window", "64", "--tokens", "128")
     run("quantize", place / "tiny", *words, "--to", tmp_path / "new")
-    assert "documentation" in open_checkpoint(tmp_path / "new").about["text"]
+    about = open_checkpoint(tmp_path / "new").about
+    assert "documentation (pydoc_data.topics), calibration part" in about["text"]
 
 
 def test_evaluate_compares_with_the_original(place: Path) -> None:

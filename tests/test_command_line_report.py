@@ -8,12 +8,14 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 from browser import chromium, eventually
 from test_command_line import run, run_json
 from tiny_model import saved_tiny_model, tiny_text
 
 from app.command_line.report_checkpoint import checkpoint_page
+from app.command_line.report_page import Figures, page
 from app.command_line.report_study import study_page
 from app.whole_model.layer_quantities import QUANTITIES
 from app.whole_model.measures import MEASURES
@@ -149,7 +151,15 @@ def test_what_was_only_text_is_escaped(study: Study) -> None:
     html = study_page(evil)
     assert "<script>alert" not in html
     assert without_scripts(html).count("&lt;script&gt;alert") >= 6
-    assert EVIL not in json.dumps(figures_of(html)["layers-map"])
+    assert "<script" not in json.dumps(figures_of(html)["layers-map"])
+
+
+def test_no_figure_ends_the_script_that_it_stands_in() -> None:
+    figures = Figures()
+    figures.place("plot", go.Figure(layout={"title": {"text": f"</script>{EVIL}"}}), "a plot")
+    html = page("title", "lead", [], figures)
+    assert EVIL not in html
+    assert figures_of(html)["plot"]["shown"]["layout"]["title"]["text"] == f"</script>{EVIL}"
 
 
 def test_study_with_runs_that_nobody_knows_is_refused(study: Study) -> None:

@@ -265,6 +265,8 @@ def test_dark_mode_reaches_the_figure(open_app) -> None:
         ("/quantization_order?problem=three_orders&bits=2&step=2", "pivot_stepper_3"),
         ("/gpu_kernels?bits=3", "tile_stepper_3_128_True"),
         ("/gpu_kernels?view=speed", None),
+        ("/whole_model", None),
+        ("/whole_model?view=here", None),
     ],
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,1 @@
+"""The page *Audit*: what somebody else's quantized layer is worth."""
