@@ -22,7 +22,8 @@ from app.figures.study_axes import Point, Series
 from app.figures.study_marks import COLORS, DASHES, NAMES, SYMBOLS
 from app.order_names import ORDER_NAMES
 from app.whole_model.measures import INPUTS, MEASURES, PREDICTOR_TITLES, hover, run_title
-from lattice_core.language_model.study_record import Study, StudyRun, rank_correlation
+from lattice_core.language_model.study_laws import Prediction, prediction
+from lattice_core.language_model.study_record import Study, StudyRun
 
 STAGES = {
     "A": "Ways to quantize",
@@ -132,25 +133,23 @@ def _bound(study: Study, figures: Figures) -> str:
         MEASURES["divergence"].title,
         void="void: codes are clipped",
     )
-    kept = [run for run in study.runs if run.clipped_fraction == 0]
+    kept = prediction((run for run in study.runs if run.clipped_fraction == 0), "bound")
+    everyone = prediction(study.runs, "bound")
     said = [
         "The bound of a layer is known before it is rounded, and holds where no code is clipped. Here it is taken "
         "as a share of the squared size of the layer's output, and summed over the layers.",
-        f"Over the {len(kept)} models without clipped codes, its rank correlation with the divergence is "
-        f"{_correlation(kept)}; over all {len(study.runs)} it would be {_correlation(study.runs)}.",
+        f"Over the {kept.models} models without clipped codes, its rank correlation with the divergence is "
+        f"{_in_words(kept)}; over all {everyone.models} it would be {_in_words(everyone)}. The same weights stored in "
+        "two ways count once.",
     ]
     label = "Summed relative bound against divergence."
     return "".join(map(paragraph, said)) + figures.place("bound-plot", plot, label)
 
 
-def _correlation(runs: Sequence[StudyRun]) -> str:
-    try:
-        found = rank_correlation(
-            [run.relative_bound for run in runs], [run.divergence for run in runs]
-        )
-    except ValueError:
+def _in_words(found: Prediction) -> str:
+    if found.correlation is None:
         return "not to be had (too few, or all alike)"
-    return f"{found:+.3f}"
+    return f"{found.correlation:+.3f}"
 
 
 def _tables(study: Study) -> str:

@@ -15,8 +15,9 @@ from app.command_line.progress import Progress, in_words, say
 from app.command_line.refusals import command_as_typed, resumable
 
 if TYPE_CHECKING:
+    from lattice_core.language_model.study_laws import Prediction
     from lattice_core.language_model.study_plan import StudyPoint
-    from lattice_core.language_model.study_record import Study, StudyRun
+    from lattice_core.language_model.study_record import Study
 
 SHORT = "Quantize in many ways on one text, and compare."
 EXAMPLES = """\b
@@ -116,21 +117,11 @@ def run(
         _print(study, to)
 
 
-def bound_and_divergence(runs: "Sequence[StudyRun]") -> tuple[float, int] | None:
-    """Rank correlation of summed relative bound and KL over the runs whose bound holds, and how many those are.
+def _prediction(study: "Study") -> "Prediction":
+    """How the summed relative bound orders the models whose bound holds."""
+    from lattice_core.language_model.study_laws import prediction
 
-    ``None`` where there are too few, or all the same.
-    """
-    from lattice_core.language_model.study_record import rank_correlation
-
-    kept = [one for one in runs if one.clipped_fraction == 0]
-    try:
-        found = rank_correlation(
-            [one.relative_bound for one in kept], [one.divergence for one in kept]
-        )
-    except ValueError:
-        return None
-    return found, len(kept)
+    return prediction((one for one in study.runs if one.clipped_fraction == 0), "bound")
 
 
 def _points(stages: str, only: Sequence[str]) -> "list[StudyPoint]":
@@ -170,13 +161,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _as_record(study: "Study", folder: Path) -> dict[str, Any]:
-    found = bound_and_divergence(study.runs)
+    found = _prediction(study)
     return {
         "files": [str(file) for file in _files(folder)],
         "about": dict(study.about),
         "runs": [asdict(one) for one in study.runs],
-        "rank_correlation": found[0] if found else None,
-        "unclipped_runs": sum(one.clipped_fraction == 0 for one in study.runs),
+        "rank_correlation": found.correlation,
+        "unclipped_models": found.models,
     }
 
 
@@ -196,17 +187,16 @@ def _print(study: "Study", folder: Path) -> None:
     head = ["run", "bits", "perplexity", "KL", "agreement", "bound", "clipped"]
     print_table(head, rows)
     print(f"\nThe original model has perplexity {study.reference_perplexity:.4g}.")
-    found = bound_and_divergence(study.runs)
-    unclipped = sum(one.clipped_fraction == 0 for one in study.runs)
-    if found is None:
+    found = _prediction(study)
+    if found.correlation is None:
         print(
-            f"Rank correlation of bound and KL: none, for {unclipped} runs without clipped codes "
-            "are too few, or all alike."
+            f"Rank correlation of bound and KL: none, for {found.models} models without clipped codes are too few, "
+            "or all alike."
         )
     else:
         print(
-            f"Rank correlation of the summed relative bound with KL over the {found[1]} runs "
-            f"without clipped codes: {found[0]:+.3f}"
+            f"Rank correlation of the summed relative bound with KL over the {found.models} models without clipped "
+            f"codes: {found.correlation:+.3f}"
         )
     if missing := study.about["missing"]:
         print(f"{len(missing)} planned runs are still missing.")
