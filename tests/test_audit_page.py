@@ -457,64 +457,48 @@ def test_snippet_of_a_file_prints_the_pages_numbers(damping, rng, tmp_path) -> N
 
 @pytest.mark.model
 @pytest.mark.usefixtures("model_in_app")
-def test_opening_makes_the_example_with_progress_and_audits_it() -> None:
+def test_examples_are_made_with_progress_and_show_what_they_say_to_look_for(smollm2) -> None:
     app = open_page()
     assert "Cancel" in labels(app) or "The verdict" in shown_text(app)
     wait(app)
     shown = shown_text(app)
-    assert "**Act-order** explains 100 % of the codes" in shown
     assert "4,096 tokens of Python's documentation; $H$ is from the same text" in shown
     assert len(app.get("download_button")) == 4
     # The inputs are those of Real layers.
-    key = work.block_key(0, work.calibration("calibration"))
-    gathered = cached.background_jobs().get(key)
-    for name, said in {
+    gathered = work.block_job(0, work.calibration("calibration"))
+    said = {
+        "act_order_4": "**Act-order** explains 100 % of the codes",
         "front_to_back_3": "**Front to back** explains 100 % of the codes",
         "unclipped_4": "No code is clipped, so the loss is at most",
         "nearest_4": "None: **rounding to nearest**",
-    }.items():
+        "other_text_4": "None explains the codes",
+    }
+    found = {}
+    for name, example in EXAMPLES.items():
         app.selectbox(key="audit_layer").set_value(name).run()
-        assert said in shown_text(wait(app))
+        assert said[name] in shown_text(wait(app))
         assert value_in_link(app, "layer") == name
-    assert cached.background_jobs().get(key) is gathered
-
-
-@pytest.mark.model
-@pytest.mark.usefixtures("model_in_app")
-def test_other_text_explains_nothing_and_the_snippets_say_the_same(smollm2) -> None:
-    app = wait(open_page(layer="other_text_4"))
-    assert "None explains the codes" in shown_text(app)
+        found[name] = work.stages_of_example(example, 0.01)[-1].job.result
+        assert example.look in shown_text(app)
+    assert work.block_job(0, work.calibration("calibration")) is gathered
     assert "$H$ is from another part of it" in shown_text(app)
-    stages = work.stages_of_example(EXAMPLES["other_text_4"], 0.01)
-    assert len(stages) == 3
-    found = stages[-1].job.result
-    assert found.audit.best.step_share < 0.9
-    assert_printed(lines_of(audit_snippet(AuditChoice("other_text_4"))), found.audit)
 
+    audits = {name: each.audit for name, each in found.items()}
+    _, second, third, *_ = audits["act_order_4"].explanations
+    assert second.order == "min_pivot"
+    assert third.step_share < second.step_share - 0.1
+    assert 0.28 < audits["front_to_back_3"].alternative("act_order").ratio < 0.4
+    assert audits["unclipped_4"].bits == 5
+    assert 0.28 < audits["unclipped_4"].loss_over_bound < 0.38
+    assert 0.07 < audits["nearest_4"].alternative("act_order").ratio < 0.13
+    assert audits["other_text_4"].best.step_share < 0.9
 
-@pytest.mark.model
-@pytest.mark.usefixtures("model_in_app")
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_what_an_example_says_to_look_for_is_there(name, smollm2) -> None:
-    wait(open_page(layer=name))
-    found = work.stages_of_example(EXAMPLES[name], 0.01)[-1].job.result
-    audit, example = found.audit, EXAMPLES[name]
-    by_order = {each.order: each for each in audit.explanations}
-    if name == "act_order_4":
-        assert audit.explanations[1].order == "min_pivot"
-        assert audit.explanations[2].step_share < audit.explanations[1].step_share - 0.1
-    elif name == "front_to_back_3":
-        assert 0.28 < by_order["act_order"].loss / audit.loss < 0.4
-    elif name == "unclipped_4":
-        assert audit.bits == 5
-        assert 0.28 < audit.loss_over_bound < 0.38
-    elif name == "nearest_4":
-        assert 0.07 < by_order["act_order"].loss / audit.loss < 0.13
-    read = read_audit_file(work.npz(found.layer), "layer.npz")
+    layer = found["front_to_back_3"].layer
+    read = read_audit_file(work.npz(layer), "layer.npz")
     again = audit_layer(read.weight, read.quantized, read.hessian)
-    assert again.as_records() == audit.as_records()
-    assert audit.rows == 192
-    assert example.look
+    assert again.as_records() == audits["front_to_back_3"].as_records()
+    lines = lines_of(audit_snippet(AuditChoice("other_text_4")))
+    assert_printed(lines, audits["other_text_4"])
 
 
 @pytest.mark.model

@@ -8,6 +8,7 @@ from app.figures.palette import NEUTRAL
 from app.figures.study_axes import Point, Series, layout, log_axis
 
 ROOM = 0.15  # bits left and right
+ABOVE = 1.08  # the room above and below, as a factor
 
 
 def bits_plot(
@@ -38,14 +39,14 @@ def bits_plot(
     ends = [min(bits) - ROOM, max(bits) + ROOM]
     shown = [point.y for point in points if not _above(point, ceiling)]
     values = [*shown, *([level[1]] if level else [])] or [0.1, 1.0]
-    most = ceiling if ceiling and len(shown) < len(points) else max(values)
+    most = ceiling / ABOVE if ceiling and len(shown) < len(points) else max(values)
     traces = [_series(each) for each in series]  # what is above the range is not drawn
     beyond = [point for point in points if _above(point, ceiling)]
     if beyond and ceiling:
         traces.append(_arrows(beyond, ceiling))
     if level:
         traces.append(_level(*level, ends))
-    vertical = log_axis(title, min(values), most, percent=percent, room=1.08)
+    vertical = log_axis(title, min(values), most, percent=percent, room=ABOVE)
     horizontal = {"title": {"text": "bits a weight, stored"}, "range": ends}
     return go.Figure(traces, go.Layout(layout(520, horizontal, vertical)))
 
@@ -75,7 +76,7 @@ def _series(series: Series) -> go.Scatter:
 def _arrows(points: Sequence[Point], ceiling: float) -> go.Scatter:
     return go.Scatter(
         x=[point.x for point in points],
-        y=[ceiling] * len(points),
+        y=[ceiling / ABOVE] * len(points),
         text=[point.hover for point in points],
         mode="markers",
         name="above the edge",

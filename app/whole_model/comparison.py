@@ -13,10 +13,11 @@ from app.figures.study_axes import Point, Series
 from app.figures.study_marks import COLORS, DASHES, LEGEND, SYMBOLS
 from app.order_names import ORDER_NAMES
 from app.whole_model.choice import ModelChoice
+from app.whole_model.findings import of_orders
 from app.whole_model.measures import MEASURES, Measure, hover, run_title
 from lattice_core.language_model.study_record import Study, StudyRun
 
-HIGHEST = 12.0  # times the original's perplexity; what is worse is an arrow at the edge
+HIGHEST = 15.0  # times the original's perplexity; what is worse is an arrow at the edge
 ORDER_SYMBOLS = dict(zip(ORDER_NAMES, ("square", "diamond", "circle", "triangle-up"), strict=True))
 COLUMNS = (
     "one-shot",
@@ -38,7 +39,7 @@ def comparison(study: Study, choice: ModelChoice) -> go.Figure:
     measure = MEASURES[choice.measure]
     if choice.compare == "orders":
         return bits_plot(
-            order_series(study.stage("B"), measure),
+            order_series(of_orders(study), measure),
             measure.title,
             level=_original(study, choice.measure),
             percent=measure.percent,

@@ -10,6 +10,7 @@ from lattice_core.language_model.study_laws import at_size
 from lattice_core.language_model.study_record import Study, StudyRun
 
 SIZE = 3.25
+BY_HEART = 3.0  # held-out loss over loss; one-shot inputs have about 1.3
 TOLD_APART = ("gptq_huffman", "hrtn", "hptq")
 
 
@@ -85,10 +86,25 @@ def _methods(study: Study) -> list[str]:
     return said
 
 
+def of_orders(study: Study) -> list[StudyRun]:
+    """The runs that compare orders; the first part of the study has one of them too."""
+    runs = list(study.stage("B"))
+    there = {(run.order, run.overflow) for run in runs}
+    runs += [
+        run
+        for run in study.stage("A")
+        if run.contender == "gptq_huffman"
+        and run.target_bits == SIZE
+        and (run.order, run.overflow) not in there
+    ]
+    return runs
+
+
 def _orders(study: Study) -> list[str]:
     said = []
+    compared = of_orders(study)
     for overflow, told in (("clip", "Codes clipped"), ("keep", "Codes kept")):
-        runs = [run for run in study.stage("B") if run.overflow == overflow]
+        runs = [run for run in compared if run.overflow == overflow]
         if len(runs) > 1:
             best, worst = min(runs, key=divergence), max(runs, key=divergence)
             said.append(
@@ -96,7 +112,7 @@ def _orders(study: Study) -> list[str]:
                 f"{ORDER_NAMES[worst.order].name} the most, {short(worst.divergence)}: "
                 f"{worst.divergence / best.divergence:.2f} times as much."
             )
-    pairs = _pairs(study.stage("B"))
+    pairs = _pairs(compared)
     if pairs:
         ratios = [kept.divergence / clipped.divergence for clipped, kept in pairs]
         more = [kept.bits_per_weight - clipped.bits_per_weight for clipped, kept in pairs]
@@ -120,9 +136,10 @@ def _inputs(study: Study) -> list[str]:
         runs = [run for run in stage if run.inputs == "sequential" and run.targets == targets]
         if runs:
             ratios = [r.divergence / base[r.contender, r.target_bits].divergence for r in runs]
+            models = f"{len(runs)} models" if len(runs) > 1 else "one model"
             said.append(
-                f"Inputs {inputs_of(runs[0])}: KL is {_span(ratios)} of that of one-shot inputs, over "
-                f"{len(runs)} models."
+                f"Inputs {inputs_of(runs[0])}: KL is {_span(ratios)} times that of one-shot inputs, over "
+                f"{models}.{_learnt_by_heart(runs)}"
             )
     spreads = []
     for key in base:
@@ -132,9 +149,20 @@ def _inputs(study: Study) -> list[str]:
     if spreads:
         said.append(
             f"Three draws of the calibration text: the largest KL is {_span(spreads)} times the smallest. "
-            "Differences smaller than that are chance."
+            "Smaller differences may be chance."
         )
     return said
+
+
+def _learnt_by_heart(runs: Sequence[StudyRun]) -> str:
+    """Where the loss on other text is far above that on the text of calibration."""
+    most = max(run.held_out_loss / run.relative_loss for run in runs)
+    if most < BY_HEART:
+        return ""
+    return (
+        f" On held-out text the loss is up to **{most:.0f} times** that on the text calibrated on: the weights fit "
+        "that text, and not others."
+    )
 
 
 def _span(values: Sequence[float], form: str = ".2f") -> str:

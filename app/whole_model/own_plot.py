@@ -10,8 +10,9 @@ import streamlit as st
 from app.figures.bits_plot import bits_plot
 from app.figures.study_axes import Point, Series
 from app.figures.study_marks import COLORS, SYMBOLS
+from app.order_names import ORDER_NAMES
 from app.whole_model.comparison import HIGHEST, method_series
-from app.whole_model.measures import MEASURES, Measure, hover
+from app.whole_model.measures import MEASURES, Measure, hover, inputs_of
 from app.whole_model.run_job import Finished, name_of, title_of
 from lattice_core.language_model.study_record import Study, StudyRun
 
@@ -97,8 +98,8 @@ def table_of(finished: Sequence[Finished]) -> pd.DataFrame:
             "loss": done.run.relative_loss,
             "clipped": done.run.clipped_fraction,
             "distance": done.run.distance,
-            "order": done.choice.order,
-            "inputs": done.choice.inputs,
+            "order": ORDER_NAMES[done.choice.order].name,
+            "inputs": inputs_of(done.run),
             "tokens": done.choice.tokens,
             "evaluated": done.choice.evaluated,
             "seconds": done.run.quantize_seconds,

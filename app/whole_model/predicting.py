@@ -25,9 +25,9 @@ def predicting(study: Study, choice: ModelChoice) -> None:
     """A scatter, and rank correlations computed now."""
     st.subheader("Can the damage be foretold?", anchor="predict-damage")
     st.markdown(
-        "Each layer has a loss and, before anything is rounded, a bound. Summed over the layers, do they put whole "
-        "models into the right order? The **rank correlation** says how well: 1 is the same order, 0 is none, "
-        "−1 is the reverse (Spearman's)."
+        "Each layer has a loss, and a bound on it. Both are known before the whole model is run. Summed over the "
+        "layers, do they put whole models into the right order? The **rank correlation** says how well: 1 is the "
+        "same order, 0 is none, −1 is the reverse (Spearman's)."
     )
     pick("predictor")
     st.plotly_chart(
@@ -41,6 +41,8 @@ def predicting(study: Study, choice: ModelChoice) -> None:
         alt="KL divergence of each model against a sum over its layers, both logarithmic.",
     )
     st.markdown(correlations(study))
+    if told := best_predictor(study):
+        st.markdown(told)
     st.caption(
         "One mark a model; one that is stored in two ways counts once. Hollow: codes are clipped, so the bound "
         "says nothing (law L9), and it is crossed out. Rounding to nearest has another, looser bound than the "
@@ -68,17 +70,35 @@ def predictor_series(study: Study, predictor: str) -> list[Series]:
     ]
 
 
+def best_predictor(study: Study) -> str:
+    """Which number orders the models without clipping best; empty if there are too few."""
+    runs = [run for run in study.runs if run.clipped_fraction == 0]
+    found = {name: prediction(runs, name).correlation for name in PREDICTOR_TITLES}
+    known = {name: value for name, value in found.items() if value is not None}
+    if not known:
+        return ""
+    best = max(known, key=lambda name: known[name])
+    return (
+        f"Of the models without clipping, the **{_short(best)}** tells the order best, with "
+        f"{known[best]:.3f}.".replace("-0.", "−0.")
+    )
+
+
+def _short(predictor: str) -> str:
+    return PREDICTOR_TITLES[predictor].partition(",")[0]
+
+
 def correlations(study: Study) -> str:
     """A table: predictors by the models that are compared."""
     unclipped = [run for run in study.runs if run.clipped_fraction == 0]
     planes = [run for run in unclipped if run.contender not in ("rtn", "hrtn")]
     rows = []
-    for predictor, title in PREDICTOR_TITLES.items():
+    for predictor in PREDICTOR_TITLES:
         found = [prediction(runs, predictor) for runs in (unclipped, planes, study.runs)]
         cells = [_cell(each) for each in found]
         if predictor == "bound":
             cells[2] = "void"
-        rows.append(f"| {title.partition(',')[0]} | {' | '.join(cells)} |")
+        rows.append(f"| {_short(predictor)} | {' | '.join(cells)} |")
     head = (
         "| rank correlation with KL | nothing clipped | … and by the nearest plane | all models |"
     )

@@ -47,7 +47,8 @@ _DAMAGE = """\
 - **Loss** of a layer: the squared change of its output, damping included, over the squared size of the output.
   Summed over the 210 layers.
 - **Held-out** loss: the same on text that was used neither to quantize nor to measure perplexity.
-- **Bound**: what the loss cannot exceed as long as no code is clipped. Known before anything is rounded."""
+- **Bound**: what the loss cannot exceed as long as no code is clipped. It follows from the spacing of the
+  grid and the layer's inputs."""
 
 _STORING = """\
 - A weight is stored as a whole number, its **code**, times a **scale** (the spacing of the grid).
