@@ -114,7 +114,7 @@ def test_model_is_quantized_judged_and_shown_beside_the_recorded_ones(small_worl
     traces = chart(app)
     own = traces["here: Spacing, 3.75 bits"]
     assert own["y"] == pytest.approx([done.run.perplexity / done.original_perplexity])
-    recorded = traces["recorded: HPTQ"]
+    recorded = traces["HPTQ"]
     runs = [r for r in STUDY.stage("A") if r.contender == "hptq"]
     assert sorted(recorded["y"]) == pytest.approx(sorted(r.perplexity / 22.55 for r in runs))
     assert own["marker"]["size"] > recorded["marker"]["size"]
@@ -250,6 +250,9 @@ def test_two_visitors_share_the_work_and_a_link_shows_it() -> None:
     second = open_page(method="gptq")
     assert "Computed here, beside the recorded ones" in shown_text(second)
     assert result(second) is result(first)
+    second.selectbox(key="model_method").set_value("rtn").run()
+    assert second.dataframe[0].value["model"].tolist() == ["GPTQ"]  # it stays to be compared with
+    assert "Computed here: **GPTQ;" in shown_text(second)
     assert "Computed here" not in shown_text(open_page(method="rtn"))
 
 

@@ -201,6 +201,26 @@ def test_orders_are_clipped_and_kept() -> None:
     assert best.order == "act_order"
 
 
+def test_order_that_was_not_run_again_is_taken_from_the_first_part(monkeypatch) -> None:
+    key = "B-gptq_huffman-3.25-act_order-clip-one_shot-own-text"
+    without = replace(STUDY, runs=tuple(run for run in STUDY.runs if run.key != key))
+    monkeypatch.setattr(study_record, "recorded_study", lambda: without)
+    act = lines(open_page(compare="orders", measure="divergence"))["act-order"]
+    twin = run_of("A-gptq_huffman-3.25-act_order-clip-one_shot-own-text")
+    assert len(values(act, "y")) == 2
+    assert twin.divergence in values(act, "y")
+
+
+def test_inputs_that_learn_the_text_by_heart_are_told() -> None:
+    assert "On held-out text" not in " ".join(findings.findings(STUDY, "inputs"))
+    learnt = tuple(
+        replace(run, held_out_loss=20 * run.relative_loss) if run.targets == "unquantized" else run
+        for run in STUDY.runs
+    )
+    *_, told, _ = findings.findings(replace(STUDY, runs=learnt), "inputs")
+    assert "On held-out text the loss is up to **20 times**" in told
+
+
 def test_inputs_stand_in_columns_and_draws_are_spanned() -> None:
     app = open_page(compare="inputs", measure="divergence")
     traces = figure(app)["data"]
@@ -235,6 +255,9 @@ def test_correlations_are_those_of_the_models_shown() -> None:
     assert f"| relative bound | **{found:.3f}** ({len(runs)}) |" in table
     assert table.count("void") == 1
     assert table in shown_text(open_page())
+    rows = [line for line in table.splitlines() if "**" in line]
+    best = max(rows, key=lambda row: float(row.split("**")[1]))
+    assert f"the **{best.split('|')[1].strip()}** tells the order best" in shown_text(open_page())
 
 
 def test_three_ways_are_told_apart_at_one_size() -> None:

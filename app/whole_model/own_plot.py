@@ -46,10 +46,7 @@ def own_figure(study: Study | None, finished: Sequence[Finished], measure: str) 
     recorded: list[Series] = []
     if study is not None:
         of_study = _relative(lambda run: study.reference_perplexity, shown)
-        recorded = [
-            replace(each, name=f"recorded: {each.name}", size=7)
-            for each in method_series(study.stage("A"), of_study)
-        ]
+        recorded = [replace(each, size=7) for each in method_series(study.stage("A"), of_study)]
     level = ("original: 1", 1.0) if measure == "perplexity" else None
     return bits_plot(
         [*recorded, *(_own(done, shown) for done in finished)],

@@ -64,10 +64,12 @@ def here(choice: ModelChoice) -> None:
 
 
 def finished_here(choice: ModelChoice) -> list[Finished]:
-    """What this visitor has started, and what is on show; in the order of starting."""
-    started: list[ModelChoice] = [*st.session_state.get("models_started", []), choice]
-    jobs = {each.recipe: run_job(each) for each in started}
-    return [job.result for job in jobs.values() if job is not None and job.state == "done"]
+    """What this visitor has started or opened by a link, in that order."""
+    started: list[ModelChoice] = st.session_state.setdefault("models_started", [])
+    if run_job(choice) is not None and choice.recipe not in [each.recipe for each in started]:
+        started.append(choice)
+    jobs = [run_job(each) for each in started]
+    return [job.result for job in jobs if job is not None and job.state == "done"]
 
 
 def _offer(choice: ModelChoice, job: Job | None) -> None:
@@ -87,7 +89,7 @@ def _offer(choice: ModelChoice, job: Job | None) -> None:
         "Start" if job is None else "Go on",
         type="primary",
         icon=":material/play_arrow:" if job is None else ":material/resume:",
-        on_click=_start,
+        on_click=start_run,
         args=(choice,),
     )
     if job is None:
@@ -112,13 +114,6 @@ def _expected(choice: ModelChoice) -> str:
         f"{told} Recorded for this way to quantize: {duration(alike[0])}, with 32,768 tokens, part of which was "
         "kept from other runs."
     )
-
-
-def _start(choice: ModelChoice) -> None:
-    started = st.session_state.setdefault("models_started", [])
-    if choice.recipe not in [each.recipe for each in started]:
-        started.append(choice)
-    start_run(choice)
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -152,7 +147,9 @@ def _results(choice: ModelChoice, finished: Sequence[Finished]) -> None:
         if study
         else ""
     )
-    st.caption(f"Large outlines: computed here, {plain(finished[0].evaluation)}.{recorded}")
+    st.caption(
+        f"Large outlines: computed here, {plain(finished[0].evaluation)}. Small marks: recorded.{recorded}"
+    )
     if shows("numbers"):
         own_table(finished, _show)
         st.caption("Press a row to see its layers and its text.")
