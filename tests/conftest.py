@@ -61,6 +61,29 @@ def model_in_app(smollm2: "LoadedModel", monkeypatch: pytest.MonkeyPatch) -> Ite
         cache.clear()
 
 
+@pytest.fixture
+def without_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The model is not installed, so that nothing starts by itself; and no job of earlier tests."""
+    from app import cached, machine
+
+    missing = "SmolLM2-135M-Instruct (98 MB) is not installed. What to do: …"
+    monkeypatch.setattr(machine, "what_is_missing", lambda: missing)
+    cached.background_jobs.clear()
+    yield
+    cached.background_jobs().close()
+    cached.background_jobs.clear()
+
+
+@pytest.fixture
+def study_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made-up study stands for the one that ships."""
+    from whole_model_app import STUDY
+
+    from lattice_core.language_model import study_record
+
+    monkeypatch.setattr(study_record, "recorded_study", lambda: STUDY)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers: one Chromium and one model at a time, each other file on one worker."""

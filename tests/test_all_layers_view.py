@@ -19,6 +19,7 @@ pytest.importorskip("transformers")
 
 from app import cached, machine
 from app.figures.order_survey import best_order_map, loss_against_bound, number_map
+from app.laboratory_snippets import survey_snippet
 from app.order_names import ORDER_NAMES
 from app.real_layers import survey_figures, survey_job, work
 from app.real_layers.choice import SHAPES, LayerChoice
@@ -27,7 +28,6 @@ from app.real_layers.survey_downloads import survey_csv
 from app.real_layers.survey_quantities import QUANTITIES, Pick, best_counts, layer_map
 from app.real_layers.survey_sentences import findings
 from app.real_layers.survey_table import table_of
-from app.snippets import survey_snippet
 from lattice_core import ORDERS
 from lattice_core.language_model import order_survey, recorded_survey
 

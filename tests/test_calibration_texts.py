@@ -9,12 +9,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from app.figures.calibration_texts import damping_figure, transfer_table  # noqa: E402
+from app.laboratory_snippets import calibration_transfer_snippet  # noqa: E402
 from app.real_layers.choice import TEXTS, LayerChoice  # noqa: E402
 from app.real_layers.text_downloads import NEAREST, transfer_csv  # noqa: E402
 from app.real_layers.text_ideas import ideas  # noqa: E402
 from app.real_layers.text_sentences import of_damping, of_two_texts, of_windows  # noqa: E402
 from app.real_layers.work import Calibration  # noqa: E402
-from app.snippets import calibration_transfer_snippet  # noqa: E402
 from lattice_core.language_model import Text  # noqa: E402
 from lattice_core.layers import quantize_layer, weight_scales  # noqa: E402
 from lattice_core.layers.calibration_transfer import (  # noqa: E402

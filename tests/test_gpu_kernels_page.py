@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import cached, machine
 from app.gpu_kernels.choice import OPTIONS, KernelChoice, from_query
-from app.snippets import generation_snippet, kernel_benchmark_snippet, packing_snippet
+from app.laboratory_snippets import generation_snippet, kernel_benchmark_snippet, packing_snippet
 
 torch = pytest.importorskip("torch")
 

@@ -17,11 +17,11 @@ from laboratory_app import open_laboratory, press, shown_text, value_in_link, wa
 from streamlit.testing.v1 import AppTest
 
 from app import cached, machine
+from app.laboratory_snippets import compare_orders_snippet
 from app.real_layers import work
 from app.real_layers.choice import BLOCKS, OPTIONS, SHAPES, LayerChoice, from_query, layer_name
 from app.real_layers.controls import calibration
 from app.real_layers.order_downloads import comparison_csv, profiles_csv
-from app.snippets import compare_orders_snippet
 from lattice_core import ORDERS
 from lattice_core.language_model import model_file
 

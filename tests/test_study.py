@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_model import tiny_model
 
-from lattice_core.language_model import LoadedModel, study
+from lattice_core.language_model import LoadedModel, study, study_judge
 from lattice_core.language_model.study import StudyRunner, StudyText
 from lattice_core.language_model.study_plan import CONTENDERS, STAGES, StudyPoint
 from lattice_core.language_model.study_record import (
@@ -47,7 +47,7 @@ def model() -> LoadedModel:
 
 @pytest.fixture
 def text(monkeypatch: pytest.MonkeyPatch) -> StudyText:
-    monkeypatch.setattr(study, "WRITTEN_TOKENS", 4)
+    monkeypatch.setattr(study_judge, "WRITTEN_TOKENS", 4)
     letters = np.random.default_rng(0).integers(97, 147, 9000)
     content = "".join(chr(int(letter)) for letter in letters)
     return StudyText(Text(content, "letters"), (0, 200), (2000, 4048), (8000, 8600), 64)

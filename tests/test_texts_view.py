@@ -10,9 +10,9 @@ from laboratory_app import labels, open_laboratory, press, shown_text, value_in_
 
 pytest.importorskip("torch")
 
+from app.laboratory_snippets import calibration_transfer_snippet
 from app.real_layers import work
 from app.real_layers.choice import LayerChoice
-from app.snippets import calibration_transfer_snippet
 from lattice_core.language_model import embedded_text
 
 open_page = partial(open_laboratory, "real_layers")

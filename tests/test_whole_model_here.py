@@ -24,7 +24,7 @@ from made_up_study import made_up_study
 from tiny_model import tiny_model
 
 from app import cached
-from app.snippets import whole_model_snippet
+from app.laboratory_snippets import whole_model_snippet
 from app.whole_model import run_here, run_job
 from app.whole_model.choice import ModelChoice
 from app.whole_model.own_downloads import own_layers_csv, own_runs_csv, own_texts_json
@@ -33,12 +33,12 @@ from lattice_core.language_model import (
     embedded_text,
     open_checkpoint,
     pipeline,
+    study_judge,
     study_record,
     tokenize,
 )
-from lattice_core.language_model import study as core_study
+from lattice_core.language_model.checkpoint_folders import keep_newest
 from lattice_core.language_model.evaluate import evaluate, gather_reference
-from lattice_core.language_model.own_run import keep_newest
 
 STUDY = made_up_study()
 QUICK = {"view": "here", "tokens": "2048", "evaluated": "1024"}
@@ -69,7 +69,7 @@ def small_world(loaded, monkeypatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(run_here, "what_is_missing", lambda: "")
     monkeypatch.setattr("lattice_core.language_model.load.load_model", lambda: loaded)
-    monkeypatch.setattr(core_study, "WRITTEN_TOKENS", 4)
+    monkeypatch.setattr(study_judge, "WRITTEN_TOKENS", 4)
     monkeypatch.setattr(study_record, "recorded_study", lambda: STUDY)
     caches = (cached.language_model, cached.background_jobs, cached.original_models)
     for cache in caches:

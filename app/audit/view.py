@@ -10,9 +10,9 @@ from app.audit.sentences import NEAREST, verdict
 from app.audit.tables import alternatives_table, alternatives_words, order_columns, orders_table
 from app.audit.work import Found
 from app.figures.audit_ratios import audit_ratios
+from app.laboratory_snippets import audit_snippet
 from app.laws import laws_panel
 from app.shared_problem import plain, shows
-from app.snippets import audit_snippet
 
 
 def audit_view(choice: AuditChoice, found: Found) -> None:

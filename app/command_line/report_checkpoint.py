@@ -1,6 +1,5 @@
 """A quantized model as a page: what it takes and loses, layer by layer, and how it was made."""
 
-import math
 from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from app.figures.order_survey import SYMBOLS
 from app.figures.palette import ORDER_COLORS
 from app.figures.predictor_plot import predictor_plot
 from app.figures.study_axes import Point, Series
-from lattice_core.language_model.study_record import LayerRun
+from lattice_core.language_model.model_runs import layer_runs
 
 if TYPE_CHECKING:
     from lattice_core.language_model import Checkpoint
@@ -23,7 +22,7 @@ COLORS = [*ORDER_COLORS.values(), "#56B4E9", "#D55E00", "#808080"]
 def checkpoint_page(made: "Checkpoint") -> str:
     """The page."""
     figures = Figures()
-    layers = [_layer_run(layer) for layer in made.report.layers]
+    layers = layer_runs("", made.report.layers)
     source = _name(made)
     settings = made.recipe.settings
     parts = [
@@ -43,25 +42,6 @@ def checkpoint_page(made: "Checkpoint") -> str:
 def _name(made: "Checkpoint") -> str:
     """Of the model: no path of the machine where it was made."""
     return PurePath(str(made.about["source"])).name
-
-
-def _layer_run(layer: object) -> LayerRun:
-    from lattice_core.language_model.quantization_report import LayerReport
-
-    assert isinstance(layer, LayerReport)
-    return LayerRun(
-        key="",
-        layer=layer.name,
-        block=next((int(part) for part in layer.name.split(".") if part.isdigit()), 0),
-        linear=layer.name.rpartition(".")[2],
-        bits_per_weight=layer.bits_per_weight,
-        relative_loss=layer.relative_loss,
-        loss_over_bound=layer.loss_over_bound,
-        clipped_fraction=layer.clipped_fraction,
-        outlier_rate=layer.outlier_rate,
-        distance=math.nan if layer.distance is None else layer.distance,
-        held_out_loss=math.nan,
-    )
 
 
 def _bound(made: "Checkpoint", figures: Figures) -> str:

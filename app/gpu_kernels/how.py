@@ -10,9 +10,9 @@ from app.gpu_kernels.controls import change, shape_title
 from app.gpu_kernels.entropy import entropy_section
 from app.gpu_kernels.packing_picture import picture, plane_owners
 from app.gpu_kernels.tile_story import tile_figure
+from app.laboratory_snippets import packing_snippet
 from app.quiz import predict
 from app.shared_problem import shows
-from app.snippets import packing_snippet
 from app.stepper import stepper
 from kernels.benchmark.shapes import SHAPES
 

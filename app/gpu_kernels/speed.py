@@ -24,9 +24,9 @@ from app.gpu_kernels.speed_job import (
     too_large,
 )
 from app.gpu_kernels.speed_table import sentences, speed_downloads, speed_table
+from app.laboratory_snippets import kernel_benchmark_snippet
 from app.progress_box import progress_box
 from app.shared_problem import plain, shows
-from app.snippets import kernel_benchmark_snippet
 
 if TYPE_CHECKING:
     from kernels.benchmark.compare import Results

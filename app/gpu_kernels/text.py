@@ -18,10 +18,10 @@ from app.gpu_kernels.text_job import (
     text_job,
     writers,
 )
+from app.laboratory_snippets import generation_snippet
 from app.machine import what_is_missing
 from app.progress_box import progress_box
 from app.shared_problem import plain, shows
-from app.snippets import generation_snippet
 
 POLL_SECONDS = 0.7
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import cached, lesson
 from app.background_job import Job
+from app.laboratory_snippets import survey_snippet
 from app.laws import laws_panel
 from app.order_names import ORDER_NAMES
 from app.progress_box import duration, progress_box
@@ -32,7 +33,6 @@ from app.real_layers.survey_sentences import findings
 from app.real_layers.survey_table import survey_table
 from app.real_layers.work import Calibration, start_block
 from app.shared_problem import plain, shows
-from app.snippets import survey_snippet
 
 if TYPE_CHECKING:
     from lattice_core.language_model import OrderSurvey

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import lesson
 from app.figures.order_profile import loss_figure, profile_figure
+from app.laboratory_snippets import compare_orders_snippet
 from app.laws import laws_panel
 from app.real_layers import work
 from app.real_layers.block import with_block
@@ -16,7 +17,6 @@ from app.real_layers.order_quiz import one_bit
 from app.real_layers.order_table import comparison_table, conclusions, explanations
 from app.real_layers.rows import rows_of
 from app.shared_problem import plain, shows
-from app.snippets import compare_orders_snippet
 
 if TYPE_CHECKING:
     from lattice_core.layers.order_results import OrderComparison

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import lesson
 from app.figures.calibration_texts import damping_figure, transfer_table
+from app.laboratory_snippets import calibration_transfer_snippet
 from app.order_names import ORDER_NAMES
 from app.real_layers import work
 from app.real_layers.block import with_blocks
@@ -18,7 +19,6 @@ from app.real_layers.text_downloads import transfer_csv
 from app.real_layers.text_ideas import try_texts
 from app.real_layers.text_sentences import of_damping, of_two_texts, of_windows
 from app.shared_problem import plain, shows
-from app.snippets import calibration_transfer_snippet
 
 if TYPE_CHECKING:
     from lattice_core.layers.calibration_transfer import CalibrationTransfer

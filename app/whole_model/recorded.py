@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app import lesson
+from app.laboratory_snippets import study_snippet
 from app.shared_problem import plain, shows
-from app.snippets import study_snippet
 from app.whole_model import study_quiz
 from app.whole_model.choice import ModelChoice
 from app.whole_model.comparison import comparison, show_comparison

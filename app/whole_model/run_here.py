@@ -6,10 +6,10 @@ import streamlit as st
 
 from app import lesson
 from app.background_job import Job
+from app.laboratory_snippets import whole_model_snippet
 from app.machine import what_is_missing
 from app.progress_box import duration, progress_box
 from app.shared_problem import plain, shows
-from app.snippets import whole_model_snippet
 from app.whole_model.choice import OPTIONS, RECIPE, ModelChoice
 from app.whole_model.controls import change, pick, select
 from app.whole_model.layers_map import show_layers

@@ -167,9 +167,9 @@ def _work(choice: ModelChoice) -> Callable[[Job], Finished | None]:
 
 
 def _finish(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Finished:
-    from lattice_core.language_model import embedded_text, own_run, tokenize
+    from lattice_core.language_model import embedded_text, model_runs, tokenize
     from lattice_core.language_model.evaluate import evaluate, write_text
-    from lattice_core.language_model.study import PROMPT, WRITTEN_TOKENS
+    from lattice_core.language_model.study_judge import PROMPT, WRITTEN_TOKENS
 
     text = embedded_text("evaluation")
     tokens = tokenize(loaded, text, choice.evaluated)
@@ -186,7 +186,7 @@ def _finish(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Finished:
     key = "-".join(str(value) for _, value in choice.recipe)
     return Finished(
         choice,
-        own_run.own_run(
+        model_runs.model_run(
             key,
             choice.method,
             choice.target_bits,
@@ -195,7 +195,7 @@ def _finish(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Finished:
             quantize_seconds=quantized - began,
             evaluate_seconds=evaluated - quantized,
         ),
-        own_run.own_layers(key, checkpoint),
+        model_runs.layer_runs(key, checkpoint.report.layers),
         write_text(model, PROMPT, WRITTEN_TOKENS, seed=SEED),
         original.text,
         original.perplexity,
@@ -209,7 +209,7 @@ def _original(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Original:
     """Asked once for all visitors."""
     from lattice_core.language_model import embedded_text, tokenize
     from lattice_core.language_model.evaluate import evaluate, gather_reference, write_text
-    from lattice_core.language_model.study import PROMPT, WRITTEN_TOKENS
+    from lattice_core.language_model.study_judge import PROMPT, WRITTEN_TOKENS
 
     known = cached.original_models()
     if choice.evaluated not in known:
@@ -226,11 +226,12 @@ def _original(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Original:
 
 def _checkpoint(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> "Checkpoint":
     """Computed, gone on with, or as it was left by an earlier session."""
-    from lattice_core.language_model import embedded_text, own_run, quantize_to_folder, tokenize
+    from lattice_core.language_model import embedded_text, quantize_to_folder, tokenize
+    from lattice_core.language_model.checkpoint_folders import keep_newest
 
     text = embedded_text("calibration")
     folder = cache_folder() / _folder_name(choice, text.sha256, loaded.source)
-    own_run.keep_newest(cache_folder(), KEPT_FOLDERS, folder)
+    keep_newest(cache_folder(), KEPT_FOLDERS, folder)
     job.report(QUANTIZING)
     return quantize_to_folder(
         loaded,

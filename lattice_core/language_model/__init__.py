@@ -6,10 +6,11 @@ Loading: `model_file` where the packaged model lies (no torch) · `load` · `tex
 
 Quantizing: `calibrate` the Hessians of its layers · `quantize` all of them in memory, in one pass,
 `quantization_report` in numbers · `pipeline` block by block into a folder, to be gone on with: `recipe` what to
-do, `blocks` and `block_hessians` one block at work, `hessian_folder` Hessians on a disk, `checkpoint` the folder.
+do, `blocks` and `block_hessians` one block at work, `hessian_folder` Hessians on a disk, `checkpoint` the folder
+and `checkpoint_folders` many of them.
 
-Judging: `evaluate` perplexity, divergence, text · `study` many models on one text, by `study_plan`, kept by
-`study_record` · `order_survey` compares the orders on all layers, `survey_record` keeps what it finds ·
+Judging: `evaluate` perplexity, divergence, text · `study` many models on one text: `study_plan` which,
+`study_judge` how, `model_runs` and `study_record` what was found, `study_laws` what follows · `order_survey` compares the orders on all layers, `survey_record` keeps what it finds ·
 `gptq_format` and `checkpoint_audit` for what others have quantized · `slices` and `row_shares` the numbers
 that the lessons ship.
 

@@ -19,21 +19,12 @@ import torch
 from torch import Tensor
 
 from lattice_core.language_model.atomic_file import write_atomically
-from lattice_core.language_model.block_hessians import block_hessians
-from lattice_core.language_model.blocks import BlockRunner
-from lattice_core.language_model.calibrate import linear_layers
-from lattice_core.language_model.checkpoint import Checkpoint
-from lattice_core.language_model.evaluate import (
-    Evaluation,
-    Reference,
-    evaluate,
-    gather_reference,
-    write_text,
-)
-from lattice_core.language_model.hessian_folder import HessianFolder
+from lattice_core.language_model.evaluate import Evaluation
 from lattice_core.language_model.load import LoadedModel
+from lattice_core.language_model.model_runs import layer_runs, model_run
 from lattice_core.language_model.pipeline import quantize_to_folder
 from lattice_core.language_model.recipe import model_hash, tokens_hash
+from lattice_core.language_model.study_judge import PROMPT, Judge, Judgement, Report
 from lattice_core.language_model.study_plan import SEEDS, WINDOW, StudyPoint
 from lattice_core.language_model.study_record import (
     LAYER_RUNS,
@@ -47,10 +38,6 @@ from lattice_core.language_model.study_record import (
     read_study,
 )
 from lattice_core.language_model.text import Text, tokenize
-
-PROMPT = "The history of the lighthouse begins in"
-WRITTEN_TOKENS = 64
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -70,16 +57,6 @@ class StudyText:
     calibration: tuple[int, int] = (100_000, 132_768)
     held_out: tuple[int, int] = (200_000, 208_192)
     evaluation_window: int = 1024
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """What the weights of a model are worth, however they are stored."""
-
-    evaluation: Evaluation
-    held_out: dict[str, float]
-    text: str
-    seconds: float
 
 
 class StudyRunner:
@@ -121,10 +98,17 @@ class StudyRunner:
             raise ValueError(
                 f"{text.text.source} has {len(self._ids):,} tokens; the study wants {needed:,}."
             )
+        self._judge = Judge(
+            loaded,
+            self._part("evaluation"),
+            text.evaluation_window,
+            self._part("held_out"),
+            folder / "hessians" / "held_out",
+            self._tell,
+            cancel,
+        )
         self._about = self._describe(command)
         self._begin()
-        self._reference: Reference | None = None
-        self._held_out: HessianFolder | None = None
 
     def run(self, points: Sequence[StudyPoint]) -> Iterator[StudyRun]:
         """Each point's run, computed or read; what is planned is written down first."""
@@ -132,7 +116,7 @@ class StudyRunner:
         for point in points:
             if (done := self._read_run(point)) is None:
                 done = self._do(point)
-                self._write_study()
+                write_study(self._folder)
             yield done
 
     def _begin(self) -> None:
@@ -147,16 +131,9 @@ class StudyRunner:
             self._about = found
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._tell("The original model", 0, 1)
-        found = evaluate(
-            self._loaded,
-            self._part("evaluation"),
-            window=self._text.evaluation_window,
-            progress=lambda done, total: self._tell("The original model", done, total),
-            cancel=self._cancel,
-        )
+        found, text = self._judge.judge_original()
         self._about["reference"] = {"perplexity": found.perplexity, "predicted": found.predicted}
-        self._about["reference_text"] = write_text(self._loaded, PROMPT, WRITTEN_TOKENS)
+        self._about["reference_text"] = text
         write_atomically(file, _json(self._about))
 
     def _describe(self, command: str) -> dict[str, Any]:
@@ -218,11 +195,23 @@ class StudyRunner:
         quantized = time.perf_counter()
         model = checkpoint.model(self._loaded)
         weights = model_hash(model.model)
-        judged = self._judged_before(weights) or self._judge(point, model)
-        run = _study_run(point, checkpoint, judged, quantized - began)
+        judged = self._judged_before(weights) or self._judge.judge(model, point.key)
+        run = model_run(
+            point.key,
+            point.contender,
+            point.target_bits,
+            checkpoint,
+            judged.evaluation,
+            stage=point.stage,
+            seed=point.seed,
+            held_out_loss=sum(judged.held_out.values()),
+            quantize_seconds=quantized - began,
+            evaluate_seconds=judged.seconds,
+        )
+        layers = layer_runs(point.key, checkpoint.report.layers, judged.held_out)
         record = {
             "run": asdict(run),
-            "layers": [asdict(layer) for layer in _layer_runs(point, checkpoint, judged.held_out)],
+            "layers": [asdict(layer) for layer in layers],
             "weights_sha256": weights,
             "judged": asdict(judged),
         }
@@ -231,86 +220,20 @@ class StudyRunner:
         shutil.rmtree(checkpoint.folder)
         return run
 
-    def _judged_before(self, weights: str) -> "_Judged | None":
+    def _judged_before(self, weights: str) -> Judgement | None:
         """Two coders of the same codes give the same model."""
         for file in (self._folder / "runs").glob("*.json"):
             record = json.loads(file.read_text(encoding="utf-8"))
             if record["weights_sha256"] == weights:
                 judged = record["judged"]
-                return _Judged(**(judged | {"evaluation": Evaluation(**judged["evaluation"])}))
+                return Judgement(**(judged | {"evaluation": Evaluation(**judged["evaluation"])}))
         return None
-
-    def _judge(self, point: StudyPoint, model: LoadedModel) -> "_Judged":
-        began = time.perf_counter()
-        found = self._evaluate(point, model)
-        seconds = time.perf_counter() - began
-        held_out = self._held_out_losses(model)
-        return _Judged(found, held_out, write_text(model, PROMPT, WRITTEN_TOKENS), seconds)
-
-    def _evaluate(self, point: StudyPoint, model: LoadedModel) -> Evaluation:
-        tokens, window = self._part("evaluation"), self._text.evaluation_window
-        if self._reference is None:
-            self._reference = gather_reference(
-                self._loaded,
-                tokens,
-                window=window,
-                progress=lambda done, total: self._tell("The original model", done, total),
-                cancel=self._cancel,
-            )
-        return evaluate(
-            model,
-            tokens,
-            window=window,
-            reference=self._reference,
-            progress=lambda done, total: self._tell(f"{point.key}: evaluating", done, total),
-            cancel=self._cancel,
-        )
-
-    def _held_out_losses(self, model: LoadedModel) -> dict[str, float]:
-        """Of each layer on text that nothing was made from, over the energy there."""
-        if self._held_out is None:
-            self._held_out = self._gather_held_out()
-        originals, quantized = linear_layers(self._loaded.model), linear_layers(model.model)
-        losses: dict[str, float] = {}
-        for index in range(len(originals)):
-            found = self._held_out.read(index)
-            if found is None:
-                break
-            for layer, leader in found.leaders.items():
-                # In float32: a share of a positive sum, not a small difference.
-                weight = originals[layer].weight.detach().float()
-                error = quantized[layer].weight.detach().float() - weight
-                hessian = found.hessians[leader].float()
-                energy = ((weight @ hessian) * weight).sum().item()
-                losses[layer] = ((error @ hessian) * error).sum().item() / energy
-        return losses
-
-    def _gather_held_out(self) -> HessianFolder:
-        tokens = self._part("held_out")
-        key = {
-            "model_sha256": self._about["model_sha256"],
-            "tokens_sha256": tokens_hash(tokens),
-            "window": WINDOW,
-        }
-        folder = HessianFolder(self._folder / "hessians" / "held_out", key)
-        runner = BlockRunner(self._loaded.model, tokens, WINDOW, self._cancel)
-        if folder.read(len(runner.blocks) - 1) is not None:
-            return folder
-        states = runner.start()
-        for index, (name, block) in enumerate(runner.blocks.items()):
-            self._tell("Inputs on other text", index, len(runner.blocks))
-            folder.write(index, block_hessians(runner, name, states))
-            states = list(runner.run(name, block, states))
-        return folder
 
     def _plan(self, points: Sequence[StudyPoint]) -> None:
         file = self._folder / "planned.json"
         planned = json.loads(file.read_text()) if file.exists() else []
         planned += [point.key for point in points if point.key not in planned]
         write_atomically(file, _json(planned))
-
-    def _write_study(self) -> None:
-        write_study(self._folder)
 
     def _run_file(self, key: str) -> Path:
         folder = self._folder / "runs"
@@ -355,53 +278,6 @@ def write_study(folder: Path) -> Study:
     write_atomically(folder / LAYER_RUNS, as_csv(layers, LayerRun).encode())
     write_atomically(folder / TEXTS, _json(texts))
     return read_study(folder)
-
-
-def _study_run(
-    point: StudyPoint,
-    checkpoint: Checkpoint,
-    judged: _Judged,
-    quantize_seconds: float,
-) -> StudyRun:
-    report, found = checkpoint.report, judged.evaluation
-    if found.divergence is None or found.agreement is None or report.distance is None:
-        raise AssertionError("a run of the study has a reference and a distance")
-    return StudyRun(
-        **asdict(point),
-        key=point.key,
-        bits_per_weight=report.bits_per_weight,
-        file_bits_per_weight=8 * checkpoint.stored_bytes / report.weight_count,
-        perplexity=found.perplexity,
-        divergence=found.divergence,
-        agreement=found.agreement,
-        relative_loss=report.relative_loss,
-        relative_bound=report.relative_bound,
-        held_out_loss=sum(judged.held_out.values()),
-        distance=report.distance,
-        clipped_fraction=report.clipped_fraction,
-        outlier_rate=report.outlier_rate,
-        quantize_seconds=quantize_seconds,
-        evaluate_seconds=judged.seconds,
-    )
-
-
-def _layer_runs(
-    point: StudyPoint, checkpoint: Checkpoint, held_out: dict[str, float]
-) -> Iterator[LayerRun]:
-    for layer in checkpoint.report.layers:
-        yield LayerRun(
-            key=point.key,
-            layer=layer.name,
-            block=next((int(part) for part in layer.name.split(".") if part.isdigit()), 0),
-            linear=layer.name.rpartition(".")[2],
-            bits_per_weight=layer.bits_per_weight,
-            relative_loss=layer.relative_loss,
-            loss_over_bound=layer.loss_over_bound,
-            clipped_fraction=layer.clipped_fraction,
-            outlier_rate=layer.outlier_rate,
-            distance=layer.distance or 0.0,
-            held_out_loss=held_out[layer.name],
-        )
 
 
 def _json(value: object) -> bytes:

@@ -1,53 +1,69 @@
-"""A model that a visitor has quantized, in the records of the study: to stand beside its runs."""
+"""A quantized and evaluated model in the records of the study, whoever made it."""
 
 import math
-import shutil
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from lattice_core.language_model.checkpoint import RECIPE, Checkpoint
-from lattice_core.language_model.evaluate import Evaluation
 from lattice_core.language_model.study_record import LayerRun, StudyRun
 
-OWN = "own"  # the stage of such a run
+if TYPE_CHECKING:
+    from lattice_core.language_model.checkpoint import Checkpoint
+    from lattice_core.language_model.evaluate import Evaluation
+    from lattice_core.language_model.quantization_report import LayerReport
+
+OWN = "own"  # the stage of a run outside the study
 
 
-def own_run(
+def model_run(
     key: str,
     contender: str,
     target_bits: float,
-    checkpoint: Checkpoint,
-    evaluation: Evaluation,
+    checkpoint: "Checkpoint",
+    evaluation: "Evaluation",
     *,
+    stage: str = OWN,
+    seed: int | None = None,
+    held_out_loss: float = math.nan,
     quantize_seconds: float,
     evaluate_seconds: float,
 ) -> StudyRun:
-    """A finished checkpoint and its evaluation as a run; its loss on held-out text is not known (NaN).
+    """A finished checkpoint and its evaluation as a run.
 
     Parameters
     ----------
     key : str
     contender : str
-        The nearest key of `CONTENDERS`; the recipe's options may differ from its.
+        The nearest key of `CONTENDERS`; outside the study the recipe's options may differ from its.
     target_bits : float
         Asked for, scales included.
     checkpoint : Checkpoint
     evaluation : Evaluation
         Against the reference.
+    stage : str
+    seed : int or None
+        Of the calibration.
+    held_out_loss : float
+        NaN where it is not known.
     quantize_seconds, evaluate_seconds : float
+
+    Raises
+    ------
+    ValueError
+        If the evaluation has no reference.
     """
     report, recipe = checkpoint.report, checkpoint.recipe
     if evaluation.divergence is None or evaluation.agreement is None:
         raise ValueError("the evaluation has no reference; evaluate with reference=….")
     return StudyRun(
         key=key,
-        stage=OWN,
+        stage=stage,
         contender=contender,
         target_bits=target_bits,
         order=recipe.order,
         overflow=recipe.settings.overflow,
         inputs=recipe.inputs,
         targets=recipe.targets,
-        seed=None,
+        seed=seed,
         bits_per_weight=report.bits_per_weight,
         file_bits_per_weight=8 * checkpoint.stored_bytes / report.weight_count,
         perplexity=evaluation.perplexity,
@@ -55,7 +71,7 @@ def own_run(
         agreement=evaluation.agreement,
         relative_loss=report.relative_loss,
         relative_bound=report.relative_bound,
-        held_out_loss=math.nan,
+        held_out_loss=held_out_loss,
         distance=math.nan if report.distance is None else report.distance,
         clipped_fraction=report.clipped_fraction,
         outlier_rate=report.outlier_rate,
@@ -64,8 +80,19 @@ def own_run(
     )
 
 
-def own_layers(key: str, checkpoint: Checkpoint) -> tuple[LayerRun, ...]:
-    """The layers of a finished checkpoint; their losses on held-out text are not known (NaN)."""
+def layer_runs(
+    key: str, layers: "Iterable[LayerReport]", held_out: Mapping[str, float] | None = None
+) -> tuple[LayerRun, ...]:
+    """The layers of a quantized model as records.
+
+    Parameters
+    ----------
+    key : str
+        Of the run.
+    layers : iterable of LayerReport
+    held_out : mapping, optional
+        Each layer's loss on other text; NaN without it.
+    """
     return tuple(
         LayerRun(
             key=key,
@@ -78,26 +105,7 @@ def own_layers(key: str, checkpoint: Checkpoint) -> tuple[LayerRun, ...]:
             clipped_fraction=layer.clipped_fraction,
             outlier_rate=layer.outlier_rate,
             distance=math.nan if layer.distance is None else layer.distance,
-            held_out_loss=math.nan,
+            held_out_loss=math.nan if held_out is None else held_out[layer.name],
         )
-        for layer in checkpoint.report.layers
+        for layer in layers
     )
-
-
-def keep_newest(folder: Path, count: int, using: Path) -> list[Path]:
-    """Of the checkpoints in a folder, those beyond the newest ones are removed; their paths.
-
-    Parameters
-    ----------
-    folder : Path
-        What is no checkpoint in it is left alone.
-    count : int
-    using : Path
-        A checkpoint that stays, and is not counted.
-    """
-    begun = [file for file in folder.glob(f"*/{RECIPE}") if file.parent != using]
-    begun.sort(key=lambda file: file.stat().st_mtime)
-    old = [file.parent for file in begun[: max(0, len(begun) - count)]]
-    for path in old:
-        shutil.rmtree(path)
-    return old
