@@ -1,5 +1,6 @@
 """Quantizing a whole model into a folder: what is stored, what goes on, what is refused."""
 
+import copy
 import errno
 import os
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from lattice_core.language_model.block_hessians import block_hessians
 from lattice_core.language_model.blocks import BlockRunner, decoder_blocks
 from lattice_core.language_model.pipeline import sha256_of_folder
 from lattice_core.layers import Settings
+from lattice_core.layers.layer_problem import factor_hessian
+from lattice_core.layers.quantize_layer import quantize_factored
 
 WINDOW = 32
 SIZED = Settings("hptq", 4.5)
@@ -113,6 +116,44 @@ def test_targets_of_the_unquantized_model_bring_the_output_nearer(
             difference = found.model(piece).logits - model.model(piece).logits
         errors[targets] = difference.square().mean().item()
     assert errors["unquantized"] < errors["own"]
+
+
+def test_targets_are_met_by_layers_that_see_what_was_made_up_for_before(
+    model: LoadedModel, tokens: Tensor, tmp_path: Path
+) -> None:
+    """The second block's o_proj sees its q, k and v as they are stored."""
+    made = recipe(Settings("gptq", 3, 32), targets="unquantized")
+    found = quantize_to_folder(model, tokens, made, tmp_path / "new")
+    read = dict(found.layers())
+    name = "model.layers.1.self_attn.o_proj"
+    partly = copy.deepcopy(model.model)
+    modules = linear_layers(partly)
+    before = list(modules)[: list(modules).index(name)]
+    for layer in before:
+        modules[layer].weight.data = read[layer].dequantize().float()
+    theirs, ours = (_inputs_of(each, name, tokens) for each in (model.model, partly))
+    hessian, weight = ours.T @ ours, linear_layers(model.model)[name].weight.detach().double()
+    ridge = 0.01 * hessian.diagonal().mean() * torch.eye(len(hessian)).double()
+    target = torch.linalg.solve(hessian + ridge, (ours.T @ theirs + ridge) @ weight.T).T
+    factored = factor_hessian(hessian, order="act_order", damping=0.01)
+    wanted = quantize_factored(target.contiguous(), factored, made.settings)
+    same = (wanted.codes == read[name].codes).double().mean().item()
+    assert same > 0.999  # summed in another order
+    report = next(layer for layer in found.report.layers if layer.name == name)
+    met = theirs @ weight.T - ours @ target.T
+    unreachable = (met.square().sum() / (theirs @ weight.T).square().sum()).item()
+    assert report.unreachable == pytest.approx(unreachable, rel=1e-3)
+
+
+def _inputs_of(model: nn.Module, name: str, tokens: Tensor) -> Tensor:
+    seen: list[Tensor] = []
+    module = linear_layers(model)[name]
+    handle = module.register_forward_pre_hook(lambda _, args: seen.append(args[0][0].double()))
+    with torch.no_grad():
+        for piece in tokens.split(WINDOW):
+            model(piece[None], use_cache=False)
+    handle.remove()
+    return torch.cat(seen)
 
 
 def test_cross_hessians_are_those_of_both_models(model: LoadedModel, tokens: Tensor) -> None:

@@ -10,9 +10,10 @@ do, `blocks` and `block_hessians` one block at work, `hessian_folder` Hessians o
 and `checkpoint_folders` many of them.
 
 Judging: `evaluate` perplexity, divergence, text · `study` many models on one text: `study_plan` which,
-`study_judge` how, `model_runs` and `study_record` what was found, `study_laws` what follows · `order_survey` compares the orders on all layers, `survey_record` keeps what it finds ·
-`gptq_format` and `checkpoint_audit` for what others have quantized · `slices` and `row_shares` the numbers
-that the lessons ship.
+`study_judge` how, `model_runs` and `study_record` what was found, `study_laws` what follows ·
+`order_survey` compares the orders on all layers, `survey_record` keeps what it finds · `gptq_format` and
+`checkpoint_audit` for what others have quantized · `slices` and `row_shares` the numbers that the lessons
+ship.
 
 The names below are imported when first asked for, so that `model_file` works without torch.
 """

@@ -6,6 +6,7 @@ model, ``H = X̂ᵀX̂`` and ``G = X̂ᵀX``. The output X w is met best by ``(H
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,10 @@ from torch import Tensor, nn
 
 from lattice_core.language_model.blocks import BlockRunner
 from lattice_core.layers.hessian import CHUNK, HessianAccumulator
+
+
+class _EnoughSeen(Exception):
+    """Ends a block's forward pass once every wanted layer has seen its inputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,9 @@ def block_hessians(
     name: str,
     states: Sequence[Tensor],
     references: Sequence[Tensor] | None = None,
+    *,
+    stored: nn.Module | None = None,
+    layers: Sequence[str] | None = None,
     progress: Callable[[], None] | None = None,
 ) -> BlockHessians:
     """Run a block on states and gather what its linear layers see.
@@ -55,6 +63,10 @@ def block_hessians(
         What goes into the block, behind quantized blocks or not.
     references : the same, optional
         What goes into it in the unquantized model.
+    stored : Module, optional
+        What the states run through: a copy of the block with some layers quantized. ``None`` is the block.
+    layers : sequence of str, optional
+        Whose inputs are wanted; ``None`` is all.
     progress : callable, optional
         Called after each window.
 
@@ -64,18 +76,14 @@ def block_hessians(
         If inputs are NaN or infinite; the message names the layer.
     """
     block = runner.blocks[name]
-    layers = {
-        f"{name}.{part}": module
-        for part, module in block.named_modules()
-        if isinstance(module, nn.Linear)
-    }
-    watch = _Watch(layers)
+    modules = layers_of(name, block)
+    wanted = list(modules) if layers is None else list(layers)
     sums: dict[str, HessianAccumulator] = {}
     crosses: dict[str, Tensor] = {}
-    energies = dict.fromkeys(layers, 0.0) if references is not None else {}
+    energies = dict.fromkeys(wanted, 0.0) if references is not None else {}
     leaders: dict[str, str] = {}
-    for index in range(len(states)):
-        inputs, leaders = watch.inputs(runner, name, states[index])
+    for index, state in enumerate(states):
+        inputs, leaders = layer_inputs(runner, name, stored or block, state, wanted)
         for leader, tensor in inputs.items():
             if leader not in sums:
                 sums[leader] = HessianAccumulator(
@@ -83,16 +91,55 @@ def block_hessians(
                 )
             sums[leader].add(tensor)
         if references is not None:
-            others, _ = watch.inputs(runner, name, references[index])
+            others, _ = layer_inputs(runner, name, block, references[index], wanted)
             for leader, tensor in inputs.items():
                 _add_cross(crosses, leader, tensor, others[leader])
-            for layer, module in layers.items():
-                produced = others[leaders[layer]] @ module.weight.detach().T
+            for layer in wanted:
+                produced = others[leaders[layer]] @ modules[layer].weight.detach().T
                 energies[layer] += produced.double().square().sum().item()
         if progress is not None:
             progress()
     hessians = {leader: sums.pop(leader).hessian for leader in list(sums)}
     return BlockHessians(leaders, hessians, crosses, energies)
+
+
+def layers_of(name: str, block: nn.Module) -> dict[str, nn.Linear]:
+    """The linear layers of a block by their names in the model."""
+    return {
+        f"{name}.{part}": module
+        for part, module in block.named_modules()
+        if isinstance(module, nn.Linear)
+    }
+
+
+def layer_inputs(
+    runner: BlockRunner, name: str, block: nn.Module, state: Tensor, layers: Sequence[str]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """One window's inputs by leader, and each layer's leader; the block is left once all are seen."""
+    seen: dict[str, Tensor] = {}
+    leaders: dict[str, str] = {}
+
+    def look(layer: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+            same = (key for key, tensor in seen.items() if tensor is args[0])
+            leaders[layer] = next(same, layer)
+            seen.setdefault(leaders[layer], args[0])
+            if len(leaders) == len(layers):
+                raise _EnoughSeen
+
+        return hook
+
+    modules = layers_of(name, block)
+    handles = [modules[layer].register_forward_pre_hook(look(layer)) for layer in layers]
+    try:
+        with suppress(_EnoughSeen):
+            next(runner.run(name, block, [state]))
+    finally:
+        for handle in handles:
+            handle.remove()
+    if missing := [layer for layer in layers if layer not in leaders]:
+        raise ValueError(f"{missing[0]} took no part in the forward pass.")
+    return seen, leaders
 
 
 def _add_cross(sums: dict[str, Tensor], leader: str, inputs: Tensor, others: Tensor) -> None:
@@ -104,38 +151,3 @@ def _add_cross(sums: dict[str, Tensor], leader: str, inputs: Tensor, others: Ten
     )
     for ours, theirs in pieces:
         sums[leader].addmm_(ours.double().T, theirs.double())
-
-
-class _Watch:
-    """Hooks on linear layers that keep their inputs while one window runs."""
-
-    def __init__(self, layers: dict[str, nn.Linear]) -> None:
-        self._layers = layers
-
-    def inputs(
-        self, runner: BlockRunner, name: str, state: Tensor
-    ) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """The inputs by leader, and each layer's leader."""
-        seen: dict[str, Tensor] = {}
-        leaders: dict[str, str] = {}
-
-        def look(layer: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-            def hook(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-                same = (key for key, tensor in seen.items() if tensor is args[0])
-                leaders[layer] = next(same, layer)
-                seen.setdefault(leaders[layer], args[0])
-
-            return hook
-
-        handles = [
-            module.register_forward_pre_hook(look(layer)) for layer, module in self._layers.items()
-        ]
-        try:
-            for _ in runner.run(name, runner.blocks[name], [state]):
-                pass
-        finally:
-            for handle in handles:
-                handle.remove()
-        if missing := [layer for layer in self._layers if layer not in leaders]:
-            raise ValueError(f"{missing[0]} took no part in the forward pass.")
-        return seen, leaders

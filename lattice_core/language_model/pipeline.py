@@ -21,7 +21,12 @@ from torch import Tensor, nn
 
 from lattice_core.gaussian_reference import rate_of_components
 from lattice_core.language_model.atomic_file import remove_unfinished
-from lattice_core.language_model.block_hessians import BlockHessians, block_hessians
+from lattice_core.language_model.block_hessians import (
+    BlockHessians,
+    block_hessians,
+    layer_inputs,
+    layers_of,
+)
 from lattice_core.language_model.blocks import BlockRunner, Hidden, decoder_blocks
 from lattice_core.language_model.calibrate import Cancelled, linear_layers
 from lattice_core.language_model.checkpoint import (
@@ -170,17 +175,16 @@ class _Run:
         references: Hidden | None = None
         names = list(self._blocks)
         for index, name in enumerate(names):
-            layers = _layers_of(name, self._blocks[name])
+            layers = layers_of(name, self._blocks[name])
             if not self._finished(layers):
-                if self._kept is not None and (found := self._kept.read(index)) is not None:
-                    self._skip(name)
+                kept = self._kept.read(index) if self._kept is not None else None
+                if kept is None and states is None:
+                    states, references = self._start(names[:index])
+                if references is not None:
+                    self._one_input_at_a_time(name, layers, states, references)
                 else:
-                    if states is None:
-                        states, references = self._start(names[:index])
-                    found = self._gather(name, states, references)
-                    if self._kept is not None:
-                        self._kept.write(index, found)
-                self._quantize(name, layers, found)
+                    found = kept or self._gather(name, index, states)
+                    self._quantize(name, layers, found)
             if states is not None and index < len(names) - 1:
                 states, references = self._advance(name, states, references)
             self._done = self._steps_after(index)
@@ -192,7 +196,7 @@ class _Run:
     def _steps_after(self, index: int) -> int:
         """The steps that are done after a block, of a run that does them all."""
         blocks = list(self._blocks.items())[: index + 1]
-        layers = sum(len(_layers_of(name, block)) for name, block in blocks)
+        layers = sum(len(layers_of(name, block)) for name, block in blocks)
         runs = min(index + 1, len(self._blocks) - 1)
         return layers + self._windows * (index + 1 + self._passes * runs)
 
@@ -213,11 +217,59 @@ class _Run:
             self._runner = BlockRunner(self._model, self._tokens, self._recipe.window, self._cancel)
         return self._runner
 
-    def _gather(self, name: str, states: Hidden, references: Hidden | None) -> BlockHessians:
+    def _gather(self, name: str, index: int, states: Hidden | None) -> BlockHessians:
+        """What all layers of a block see, from one run of the block as it was."""
+        if states is None:
+            raise AssertionError("what is not kept is gathered from states")
         message = f"{_title(name, self._blocks)}: inputs"
-        return block_hessians(
-            self._needed_runner(), name, states, references, lambda: self._step(message)
+        found = block_hessians(
+            self._needed_runner(), name, states, progress=lambda: self._step(message)
         )
+        if self._kept is not None:
+            self._kept.write(index, found)
+        return found
+
+    def _one_input_at_a_time(
+        self,
+        name: str,
+        layers: dict[str, nn.Linear],
+        states: Hidden | None,
+        references: Hidden,
+    ) -> None:
+        """Layers that make up for what went wrong before them, those of the same input together.
+
+        Each must see what those before it, in the block too, have made up for already: gathered all at
+        once, every one would make up for the same error again, and the errors grow from block to block.
+        """
+        if states is None:
+            raise AssertionError("references come with states")
+        runner = self._needed_runner()
+        block = runner.blocks[name]
+        _, leaders = layer_inputs(runner, name, block, states[0], list(layers))
+        groups = list(dict.fromkeys(leaders.values()))
+        message = f"{_title(name, self._blocks)}: inputs"
+        windows = 0
+
+        def seen() -> None:
+            nonlocal windows
+            windows += 1  # of all groups together they count as one run
+            self._tell(message) if windows % len(groups) else self._step(message)
+
+        for leader in groups:
+            together = {layer: layers[layer] for layer in layers if leaders[layer] == leader}
+            if self._finished(together):
+                continue
+            stored = self._stored_block(name, block)
+            found = block_hessians(
+                runner,
+                name,
+                states,
+                references,
+                stored=stored,
+                layers=list(together),
+                progress=seen,
+            )
+            self._quantize(name, together, found)
 
     def _advance(
         self, name: str, states: Hidden, references: Hidden | None
@@ -242,12 +294,12 @@ class _Run:
         return out
 
     def _stored_block(self, name: str, block: nn.Module) -> nn.Module:
-        """A copy of the block with the weights that its files hold."""
+        """A copy of the block with the weights of the files that are there."""
         shared: dict[int, Any] = {id(p): p for p in block.parameters()}
-        for layer, module in _layers_of(name, block).items():
-            shared[id(module.weight)] = quantized_parameter(
-                self._read(layer)[0].decode(), module.weight
-            )
+        for layer, module in layers_of(name, block).items():
+            if layer_file(self._folder, layer).exists():
+                decoded = self._read(layer)[0].decode()
+                shared[id(module.weight)] = quantized_parameter(decoded, module.weight)
         return copy.deepcopy(block, shared)
 
     def _read(self, layer: str) -> tuple[StoredLayer, dict[str, Any]]:
@@ -302,10 +354,6 @@ class _Run:
         )
         write_layer(self._folder, layer, stored, report)
 
-    def _skip(self, name: str) -> None:
-        for _ in range(self._windows):
-            self._step(f"{_title(name, self._blocks)}: inputs (kept from before)")
-
     def _step(self, message: str) -> None:
         self._done = min(self._done + 1, self._total)
         self._tell(message)
@@ -356,14 +404,6 @@ def _report(
         distance=stored.bits_per_weight - rate if loss > 0 else None,
         unreachable=target.unreachable,
     )
-
-
-def _layers_of(name: str, block: nn.Module) -> dict[str, nn.Linear]:
-    return {
-        f"{name}.{part}": module
-        for part, module in block.named_modules()
-        if isinstance(module, nn.Linear)
-    }
 
 
 def _title(name: str, blocks: dict[str, nn.Module]) -> str:
