@@ -60,6 +60,9 @@ def main() -> None:
                 entropies += measure_decoding(side=1024) if options.quick else measure_decoding()
         except (ValueError, torch.OutOfMemoryError) as problem:  # what was measured is kept
             problems.append(f"{part}: {problem}")
+        except KeyboardInterrupt:  # here too
+            problems.append(f"{part}: stopped.")
+            break
     run = record.Run(
         date=date,
         command=" ".join(["python -m kernels.benchmark", *sys.argv[1:]]),
