@@ -27,7 +27,7 @@ def predict(
     st.subheader("Predict, then look", anchor="predict")
     choice = st.radio(question, options, index=None, key=_widget(key))
     if choice is None:
-        st.caption("Choose an answer; it is checked against the problem above.")
+        st.caption("Choose an answer; it is checked against the numbers on this page.")
     elif choice == answer:
         st.success(f"Yes. {explanation}", icon=":material/check:")
     else:

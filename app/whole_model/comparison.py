@@ -151,4 +151,4 @@ def _beyond(study: Study, choice: ModelChoice) -> str:
         return ""
     value = MEASURES[choice.measure].value
     beyond = [run for run in study.stage("A") if value(run) > ceiling]
-    return "; ".join(f"{run_title(run)} ({short(value(run))})" for run in beyond)
+    return "; ".join(f"{run_title(run)} ({value(run):,.0f})" for run in beyond)
