@@ -61,7 +61,8 @@ MEASURES = {
         "held-out loss, sum of shares",
         lambda run: run.held_out_loss,
         False,
-        "The layers' losses on text that nothing was made from, each over its layer's output, summed.",
+        "The layers' losses on text that nothing was made from, each over its layer's output, summed. Targets of "
+        "the original make weights leave it on purpose, and then this says little.",
     ),
 }
 PREDICTOR_TITLES = {

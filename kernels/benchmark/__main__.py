@@ -41,7 +41,9 @@ def main() -> None:
             parser.error(
                 f"--device {device}: there are {torch.cuda.device_count()}, from cuda:0 on"
             )
-        torch.cuda.set_device(device.index or 0)  # events and the kernels of others are of the current device
+        torch.cuda.set_device(
+            device.index or 0
+        )  # events and the kernels of others are of the current device
     began, date = time.perf_counter(), record.now()
     measurements: list[Measurement | Skipped] = []
     decodings, entropies, problems = [], [], []
