@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from tiny_model import saved_tiny_model, tiny_text
+from tiny_model import saved_tiny_model, sha256_of_folder, tiny_text
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -21,7 +21,6 @@ from app.command_line import application, options
 from app.command_line.progress import Progress, TimeLeft, in_words
 from lattice_core import ORDERS
 from lattice_core.language_model import open_checkpoint
-from lattice_core.language_model.pipeline import sha256_of_folder
 from lattice_core.layers.methods import METHODS
 
 PROJECT = Path(__file__).parents[1]

@@ -73,6 +73,16 @@ def test_a_model_agrees_with_itself(model: LoadedModel, tokens: Tensor) -> None:
     assert found.agreement == 1
 
 
+def test_a_reference_of_another_text_or_window_is_refused(
+    model: LoadedModel, tokens: Tensor
+) -> None:
+    reference = gather_reference(model, tokens, window=WINDOW)
+    with pytest.raises(ValueError, match="of other tokens than these 169"):
+        evaluate(model, tokens.flip(0), window=WINDOW, reference=reference)
+    with pytest.raises(ValueError, match="in windows of 32, and 16 was asked for"):
+        evaluate(model, tokens, window=16, reference=reference)
+
+
 def test_progress_and_cancel(model: LoadedModel, tokens: Tensor) -> None:
     seen: list[int] = []
     evaluate(model, tokens, window=WINDOW, progress=lambda done, total: seen.append(done))

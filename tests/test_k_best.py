@@ -121,15 +121,16 @@ def test_offsets_told_are_those_of_the_codes(grid, rng) -> None:
     ours = k_best_rounding(weight, factor, scales, grid, k=8)
     centers = centers_of(weight, factor, scales, ours.codes).numpy()
     offsets = centers - ours.codes.numpy()
-    if grid is None:
-        clipped = np.zeros(weight.shape, dtype=bool)
-    else:  # the nearest integer is beyond the grid
-        clipped = (np.rint(centers) < grid.low) | (np.rint(centers) > grid.high)
-        assert clipped.any()
+    told = np.zeros(weight.shape, dtype=bool)  # as it is
+    if grid is not None:  # the nearest integer is beyond the grid, or the nearest plane's row was clipped
+        told |= (np.rint(centers) < grid.low) | (np.rint(centers) > grid.high)
+        clipped = round_columns(weight, factor, scales, grid).clipped.numpy()
+        told |= clipped.any(axis=1, keepdims=True)
+        assert told.any()
     # Another integer than the nearest, taken freely, is told as the nearest.
-    assert (np.abs(offsets[~clipped]) > 0.5).any()
-    assert_close(ours.offsets, np.where(clipped, offsets, offsets.clip(-0.5, 0.5)))
-    np.testing.assert_array_equal(ours.clipped, clipped)
+    assert (np.abs(offsets) > 0.5).any()
+    assert_close(ours.offsets, np.where(told, offsets, offsets.clip(-0.5, 0.5)))
+    np.testing.assert_array_equal(ours.clipped, told & (np.abs(offsets) > 0.5))
 
 
 def test_rows_do_not_depend_on_which_are_searched_at_once(rng, monkeypatch) -> None:
@@ -185,6 +186,19 @@ def test_law_15_in_a_layer(overflow, order, rng) -> None:
     else:
         assert ours.clipped_fraction > 0
         assert ours.bits_per_weight == plain.bits_per_weight
+
+
+def test_law_9_a_row_told_unclipped_keeps_its_bound(rng) -> None:
+    """Also where the beams find codes inside the grid, and the nearest plane was clipped at its edge."""
+    unclipped = 0
+    for _ in range(40):
+        weight = torch.tensor(rng.standard_normal((50, 3)))
+        hessian = torch.tensor(random_hessian(rng, 3, condition=1e3))
+        found = quantize_layer(weight, hessian, "gptq", 1, None, decoder="k_best", k=16)
+        free = found.row_clipped == 0
+        unclipped += int(free.sum())
+        assert (found.row_losses[free] <= found.row_bounds[free] * (1 + 1e-9)).all()
+    assert unclipped > 20
 
 
 @pytest.mark.parametrize("k", [0, -1, 257, 2.0, None])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_model import tiny_model
+from tiny_model import sha256_of_folder, tiny_model
 from torch import Tensor, nn
 
 from lattice_core.language_model import (
@@ -23,7 +23,6 @@ from lattice_core.language_model import (
 )
 from lattice_core.language_model.block_hessians import block_hessians
 from lattice_core.language_model.blocks import BlockRunner, decoder_blocks
-from lattice_core.language_model.pipeline import sha256_of_folder
 from lattice_core.layers import Settings
 from lattice_core.layers.layer_problem import factor_hessian
 from lattice_core.layers.quantize_layer import quantize_factored
@@ -245,6 +244,56 @@ def test_a_full_disk_leaves_nothing_half_written(
     quantize_to_folder(model, tokens, recipe(GRID), tmp_path / "new")
     quantize_to_folder(model, tokens, recipe(GRID), tmp_path / "other")
     assert sha256_of_folder(tmp_path / "new") == sha256_of_folder(tmp_path / "other")
+
+
+def test_a_removed_layer_is_made_again(model: LoadedModel, tokens: Tensor, tmp_path: Path) -> None:
+    found = quantize_to_folder(model, tokens, recipe(), tmp_path / "new")
+    whole = sha256_of_folder(tmp_path / "new")
+    name = list(found.hashes)[4]
+    (tmp_path / "new" / "layers" / f"{name}.safetensors").unlink()
+    with pytest.raises(ValueError, match="is missing; quantize into this folder again"):
+        found.model(model)
+    quantize_to_folder(model, tokens, recipe(), tmp_path / "new").model(model)
+    assert sha256_of_folder(tmp_path / "new") == whole
+
+
+def test_a_folder_that_could_not_be_begun_can_be_begun_again(
+    model: LoadedModel, tokens: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ValueError, match="make room and run the same again"):
+        quantize_to_folder(model, tokens, recipe(GRID), tmp_path / "new")
+    monkeypatch.undo()
+    (tmp_path / "new" / "recipe.json.unfinished").write_text("{")  # as a kill leaves it
+    quantize_to_folder(model, tokens, recipe(GRID), tmp_path / "new")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="file is a file; the name of a folder"):
+        quantize_to_folder(model, tokens, recipe(GRID), tmp_path / "file")
+
+
+def test_threads_are_those_of_before_afterwards(
+    model: LoadedModel, tokens: Tensor, tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    quantize_to_folder(model, tokens, recipe(GRID), tmp_path / "new")
+    (tmp_path / "new" / "checkpoint.json").unlink()
+    seen: list[int] = []
+    try:
+        torch.set_num_threads(before + 1)
+        quantize_to_folder(
+            model,
+            tokens,
+            recipe(GRID),
+            tmp_path / "new",
+            progress=lambda *_: seen.append(torch.get_num_threads()),
+        )
+        assert set(seen) == {before}  # as it began
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_text_shorter_than_a_window_is_refused(model: LoadedModel, tmp_path: Path) -> None:

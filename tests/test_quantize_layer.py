@@ -9,7 +9,7 @@ from lattice_core import ORDERS, IntegerGrid, damped, pivots, resolve_order
 torch = pytest.importorskip("torch")
 
 from lattice_core.layers import nearest_plane_codes, quantize_layer, weight_scales  # noqa: E402
-from lattice_core.layers.layer_problem import ENTROPY_CODED  # noqa: E402
+from lattice_core.layers.layer_problem import ENTROPY_CODED, METHOD_NAMES, Settings  # noqa: E402
 from lattice_core.layers.methods import METHODS  # noqa: E402
 
 EVERY_METHOD = pytest.mark.parametrize("method", sorted(METHODS))
@@ -242,6 +242,7 @@ def test_weights_of_any_floating_dtype_are_widened_and_left_alone(dtype, rng) ->
         ({"damping": -1.0}, "damping is -1"),
         ({"damping": float("nan")}, "damping is nan"),
         ({"overflow": "wrap"}, "clip or keep"),
+        ({"method": "hptq", "overflow": "keep"}, "hptq, which has no grid to overflow"),
         ({"scale_rule": "best"}, "absmax or mse"),
         ({"weight": torch.ones(3)}, r"\(3,\)"),
         ({"weight": torch.ones(2, 4)}, r"\(4, 4\)"),
@@ -257,3 +258,9 @@ def test_requests_that_cannot_be_met_are_errors(arguments, message) -> None:
     good = {"weight": torch.ones(2, 3), "hessian": torch.eye(3)}
     with pytest.raises(ValueError, match=message):
         quantize_layer(**(good | arguments))
+
+
+def test_every_method_has_its_name_in_the_settings() -> None:
+    assert tuple(METHODS) == METHOD_NAMES
+    with pytest.raises(ValueError, match="method is 'gptqq'; one of gptq, hptq"):
+        Settings("gptqq", 3)

@@ -1,6 +1,7 @@
 """The study: planned points, runs that are kept, tables that are read back."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch
 from tiny_model import tiny_model
 
-from lattice_core.language_model import LoadedModel, study, study_judge
+from lattice_core.language_model import Cancelled, LoadedModel, study, study_judge
 from lattice_core.language_model.study import StudyRunner, StudyText
 from lattice_core.language_model.study_plan import CONTENDERS, STAGES, StudyPoint
 from lattice_core.language_model.study_record import (
@@ -62,6 +63,15 @@ def test_every_point_has_its_own_key_and_a_recipe() -> None:
     assert {point.seed for point in STAGES["C"]()} == {None, 1, 2, 3}
 
 
+def test_keeping_codes_changes_nothing_else() -> None:
+    clipped, kept = (
+        StudyPoint("B", "gptq_huffman", 3.25, overflow=overflow).recipe().settings
+        for overflow in ("clip", "keep")
+    )
+    assert kept == replace(clipped, overflow="keep")
+    assert kept.coder == "huffman"
+
+
 def test_contenders_are_settings_of_every_size() -> None:
     for contender in CONTENDERS.values():
         for bits in (2.25, 3.25, 4.25):
@@ -100,15 +110,34 @@ def test_a_study_goes_on_with_what_is_missing(
     again = list(StudyRunner(model, text, tmp_path).run(POINTS))
     assert done == [POINTS[1].key]
     assert again[0] == first
+    assert first.quantize_seconds > 0
     assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_seconds_of_a_model_that_was_gone_on_with_are_not_known(
+    model: LoadedModel, text: StudyText, tmp_path: Path
+) -> None:
+    windows = iter(range(10**9))
+
+    def stop() -> bool:
+        begun = list((tmp_path / "checkpoints").glob("*/layers/*.safetensors"))
+        return len(begun) > 3 and next(windows) == 0
+
+    with pytest.raises(Cancelled):
+        list(StudyRunner(model, text, tmp_path, cancel=stop).run(POINTS[:1]))
+    (again,) = StudyRunner(model, text, tmp_path).run(POINTS[:1])
+    assert math.isnan(again.quantize_seconds)
+    assert again.evaluate_seconds > 0
 
 
 def test_a_study_of_another_text_is_refused(
     model: LoadedModel, text: StudyText, tmp_path: Path
 ) -> None:
     StudyRunner(model, text, tmp_path)
-    with pytest.raises(ValueError, match="of another model or text"):
+    with pytest.raises(ValueError, match="of another model, text or window"):
         StudyRunner(model, replace(text, evaluation=(0, 100)), tmp_path)
+    with pytest.raises(ValueError, match="another model, text or window"):
+        StudyRunner(model, replace(text, evaluation_window=8), tmp_path)
     with pytest.raises(ValueError, match="letters has 9,000 tokens; the study wants 9,001"):
         StudyRunner(model, replace(text, held_out=(8000, 9001)), tmp_path / "new")
 

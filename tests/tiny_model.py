@@ -1,5 +1,6 @@
 """A language model that is made in a moment, for tests of what is done to one."""
 
+import hashlib
 from itertools import product
 from pathlib import Path
 
@@ -60,3 +61,13 @@ def tiny_text(token_count: int, *, seed: int = 0) -> str:
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(0, len(WORDS), (token_count,), generator=generator)
     return " ".join(WORDS[index] for index in drawn.tolist())
+
+
+def sha256_of_folder(folder: Path) -> str:
+    """Over the names and bytes of all its files: two runs compared in one number."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(folder)} ".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -180,9 +180,9 @@ def run(
     is not changed.
     """
     from lattice_core.language_model import Recipe, quantize_to_folder
-    from lattice_core.layers.quantize_layer import checked_settings
+    from lattice_core.layers.layer_problem import Settings
 
-    settings = checked_settings(
+    settings = Settings(
         method,
         bits=_bits(method, bits),
         group_size=_group_size(group_size),

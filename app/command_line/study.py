@@ -1,5 +1,6 @@
 """``nearest-plane study``: many ways to quantize, on one text, evaluated alike."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
@@ -105,7 +106,8 @@ def run(
             loaded, parts, to, command=command_as_typed(context), progress=progress
         )
         for count, done in enumerate(runner.run(points), start=1):
-            seconds = in_words(done.quantize_seconds + done.evaluate_seconds)
+            known = filter(math.isfinite, (done.quantize_seconds, done.evaluate_seconds))
+            seconds = in_words(sum(known))
             say(
                 f"{count} of {len(points)}: {done.key}: {done.bits_per_weight:.3f} bits, "
                 f"perplexity {done.perplexity:.4g}, KL {done.divergence:.4g} ({seconds})"

@@ -109,5 +109,6 @@ def hover(run: StudyRun, name: str = "") -> str:
         lines.append(f"{short(run.distance)} bits above the Gaussian reference")
     if run.outlier_rate:
         lines.append(f"{run.outlier_rate:.2%} of the weights kept aside")
-    lines.append(f"quantized in {run.quantize_seconds:,.0f} s")
+    if math.isfinite(run.quantize_seconds):
+        lines.append(f"quantized in {run.quantize_seconds:,.0f} s")
     return "<br>".join(lines)

@@ -1,5 +1,6 @@
 """The view *Run it here*: a whole model quantized on this machine, judged, and set beside the others."""
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -105,7 +106,9 @@ def _expected(choice: ModelChoice) -> str:
     alike = [
         run.quantize_seconds
         for run in (study.stage("A") if study else ())
-        if run.contender == choice.method and run.target_bits == choice.target_bits
+        if run.contender == choice.method
+        and run.target_bits == choice.target_bits
+        and math.isfinite(run.quantize_seconds)
     ]
     told = "A few minutes on two cores; K-best and long texts take many."
     if not alike or choice.beams is not None:

@@ -5,6 +5,7 @@ Nothing here calls streamlit's elements: it runs in threads of its own.
 
 import hashlib
 import json
+import math
 import os
 import sys
 import time
@@ -174,8 +175,7 @@ def _finish(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Finished:
     text = embedded_text("evaluation")
     tokens = tokenize(loaded, text, choice.evaluated)
     original = _original(job, choice, loaded)
-    began = time.perf_counter()
-    checkpoint = _checkpoint(job, choice, loaded)
+    checkpoint, seconds = _checkpoint(job, choice, loaded)
     quantized = time.perf_counter()
     model = checkpoint.model(loaded)
     job.report(READING, 0, len(tokens))
@@ -192,7 +192,7 @@ def _finish(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Finished:
             choice.target_bits,
             checkpoint,
             found,
-            quantize_seconds=quantized - began,
+            quantize_seconds=seconds,
             evaluate_seconds=evaluated - quantized,
         ),
         model_runs.layer_runs(key, checkpoint.report.layers),
@@ -224,16 +224,21 @@ def _original(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> Original:
     return known[choice.evaluated]
 
 
-def _checkpoint(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> "Checkpoint":
-    """Computed, gone on with, or as it was left by an earlier session."""
+def _checkpoint(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> "tuple[Checkpoint, float]":
+    """Computed, gone on with, or as it was left by an earlier session; and the seconds it took.
+
+    NaN if it was begun before: part of the time was spent then.
+    """
     from lattice_core.language_model import embedded_text, quantize_to_folder, tokenize
+    from lattice_core.language_model.checkpoint import is_begun
     from lattice_core.language_model.checkpoint_folders import keep_newest
 
     text = embedded_text("calibration")
     folder = cache_folder() / _folder_name(choice, text.sha256, loaded.source)
     keep_newest(cache_folder(), KEPT_FOLDERS, folder)
     job.report(QUANTIZING)
-    return quantize_to_folder(
+    went_on, began = is_begun(folder), time.perf_counter()
+    checkpoint = quantize_to_folder(
         loaded,
         tokenize(loaded, text, choice.tokens),
         recipe_of(choice),
@@ -242,6 +247,7 @@ def _checkpoint(job: Job, choice: ModelChoice, loaded: "LoadedModel") -> "Checkp
         progress=lambda message, done, total: job.report(QUANTIZING, done, total),
         cancel=lambda: job.cancelled,
     )
+    return checkpoint, math.nan if went_on else time.perf_counter() - began
 
 
 def _folder_name(choice: ModelChoice, text_sha256: str, source: str) -> str:

@@ -4,7 +4,7 @@ Map
 ---
 Loading: `model_file` where the packaged model lies (no torch) · `load` · `text` what to run through it.
 
-Quantizing: `calibrate` the Hessians of its layers · `quantize` all of them in memory, in one pass,
+Quantizing: `seen_inputs` of its layers, `calibrate` their Hessians · `quantize` all of them in memory, in one pass,
 `quantization_report` in numbers · `pipeline` block by block into a folder, to be gone on with: `recipe` what to
 do, `blocks` and `block_hessians` one block at work, `hessian_folder` Hessians on a disk, `checkpoint` the folder
 and `checkpoint_folders` many of them.

@@ -32,7 +32,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a run that was killed left half-written."""
-    for path in folder.rglob(f"*{UNFINISHED}"):
+def remove_unfinished(folder: Path, name: str = "*") -> None:
+    """Remove what a run that was killed left half-written: of one file, or of all."""
+    for path in folder.rglob(f"{name}{UNFINISHED}"):
         path.unlink()

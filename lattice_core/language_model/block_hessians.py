@@ -6,18 +6,14 @@ model, ``H = X̂ᵀX̂`` and ``G = X̂ᵀX``. The output X w is met best by ``(H
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from lattice_core.language_model.blocks import BlockRunner
+from lattice_core.language_model.seen_inputs import seen_inputs
 from lattice_core.layers.hessian import CHUNK, HessianAccumulator
-
-
-class _EnoughSeen(Exception):
-    """Ends a block's forward pass once every wanted layer has seen its inputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,31 +111,10 @@ def layers_of(name: str, block: nn.Module) -> dict[str, nn.Linear]:
 def layer_inputs(
     runner: BlockRunner, name: str, block: nn.Module, state: Tensor, layers: Sequence[str]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """One window's inputs by leader, and each layer's leader; the block is left once all are seen."""
-    seen: dict[str, Tensor] = {}
-    leaders: dict[str, str] = {}
-
-    def look(layer: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def hook(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-            same = (key for key, tensor in seen.items() if tensor is args[0])
-            leaders[layer] = next(same, layer)
-            seen.setdefault(leaders[layer], args[0])
-            if len(leaders) == len(layers):
-                raise _EnoughSeen
-
-        return hook
-
+    """`seen_inputs` of some layers of a block, for one window."""
     modules = layers_of(name, block)
-    handles = [modules[layer].register_forward_pre_hook(look(layer)) for layer in layers]
-    try:
-        with suppress(_EnoughSeen):
-            next(runner.run(name, block, [state]))
-    finally:
-        for handle in handles:
-            handle.remove()
-    if missing := [layer for layer in layers if layer not in leaders]:
-        raise ValueError(f"{missing[0]} took no part in the forward pass.")
-    return seen, leaders
+    wanted = {layer: modules[layer] for layer in layers}
+    return seen_inputs(wanted, lambda: next(runner.run(name, block, [state])))
 
 
 def _add_cross(sums: dict[str, Tensor], leader: str, inputs: Tensor, others: Tensor) -> None:

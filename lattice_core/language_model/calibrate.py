@@ -1,12 +1,14 @@
 """Calibration: the Hessians of a model's linear layers, from text run through the model."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from lattice_core.language_model.load import LoadedModel
+from lattice_core.language_model.seen_inputs import seen_inputs
 from lattice_core.language_model.text import WINDOW
 from lattice_core.layers.hessian import HessianAccumulator
 
@@ -16,10 +18,6 @@ if TYPE_CHECKING:
 
 class Cancelled(Exception):
     """Raised by work on a model when its `cancel` says so; nothing is returned, nothing changed."""
-
-
-class _EnoughSeen(Exception):
-    """Ends a forward pass once every wanted layer has seen its inputs."""
 
 
 def linear_layers(model: "PreTrainedModel") -> dict[str, nn.Linear]:
@@ -104,76 +102,25 @@ def collect_hessians(
     if window < 1 or (longest and window > longest):
         raise ValueError(f"window is {window}; 1 … {longest or 'any'} tokens were wanted.")
 
-    watch = _InputWatch(wanted)
+    sums: dict[str, HessianAccumulator] = {}
+    leaders: dict[str, str] = {}
     device = next(loaded.model.parameters()).device
     done = 0
     for piece in tokens.split(window):
         if cancel is not None and cancel():
             raise Cancelled(f"stopped after {done:,} of {len(tokens):,} tokens")
-        watch.run(loaded.model, piece.to(device)[None])
+        ids = piece.to(device)[None]
+        with torch.inference_mode():
+            inputs, leaders = seen_inputs(wanted, partial(loaded.model, ids, use_cache=False))
+        for leader, tensor in inputs.items():
+            if leader not in sums:
+                sums[leader] = HessianAccumulator(
+                    tensor.shape[-1], name=leader, device=tensor.device
+                )
+            sums[leader].add(tensor)
         done += len(piece)
         if progress is not None:
             progress(done, len(tokens))
-    return watch.hessians()
-
-
-class _InputWatch:
-    """Hooks that add each wanted layer's inputs to its accumulator, once per distinct tensor.
-
-    They are on the model only while a window of this watch runs: between two windows somebody else
-    may use the model.
-    """
-
-    def __init__(self, layers: dict[str, nn.Linear]) -> None:
-        self._accumulators: dict[str, HessianAccumulator] = {}
-        self._leader: dict[str, str] = {}  # layer -> the first layer that reads the same tensor
-        self._seen: dict[str, Tensor] = {}  # this window's tensors, by leader
-        self._waiting: set[str] = set()
-        self._layers = layers
-
-    def run(self, model: nn.Module, token_ids: Tensor) -> None:
-        """One window, (1, tokens), through the model as far as needed."""
-        self._waiting = set(self._layers)
-        handles = [
-            module.register_forward_pre_hook(self._hook(name))
-            for name, module in self._layers.items()
-        ]
-        try:
-            with torch.inference_mode():
-                model(token_ids, use_cache=False)
-        except _EnoughSeen:
-            pass
-        finally:
-            for handle in handles:
-                handle.remove()
-            self._seen.clear()
-        if self._waiting:
-            raise ValueError(f"{sorted(self._waiting)} took no part in the forward pass.")
-
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._look(name, inputs[0])
-
-        return look
-
-    def _look(self, name: str, inputs: Tensor) -> None:
-        leader = next((key for key, tensor in self._seen.items() if tensor is inputs), name)
-        self._leader[name] = leader
-        if leader == name:
-            self._seen[name] = inputs
-            if name not in self._accumulators:
-                self._accumulators[name] = HessianAccumulator(
-                    self._layers[name].in_features, name=name, device=inputs.device
-                )
-            self._accumulators[name].add(inputs)
-        self._waiting.discard(name)
-        if not self._waiting:
-            raise _EnoughSeen
-
-    def hessians(self) -> dict[str, Tensor]:
-        """The sums, by layer; layers that read the same tensor get the same one.
-
-        Each is taken out of its accumulator as it is made: a whole model has 0.8 GB of them.
-        """
-        sums = {name: self._accumulators.pop(name).hessian for name in list(self._accumulators)}
-        return {name: sums[self._leader[name]] for name in self._layers}
+    # Each is taken out of its accumulator as it is made: a whole model has 0.8 GB of them.
+    hessians = {leader: sums.pop(leader).hessian for leader in list(sums)}
+    return {name: hessians[leaders[name]] for name in wanted}

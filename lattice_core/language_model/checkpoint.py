@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lattice_core.language_model.atomic_file import write_atomically
+from lattice_core.language_model.atomic_file import remove_unfinished, write_atomically
 from lattice_core.language_model.calibrate import linear_layers
 from lattice_core.language_model.load import LoadedModel
 from lattice_core.language_model.quantization_report import LayerReport, ModelReport
@@ -145,6 +145,11 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
     )
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether something was quantized into a folder before, finished or not."""
+    return (folder / RECIPE).is_file()
+
+
 def begin(folder: Path, recipe: Recipe, about: dict[str, Any]) -> dict[str, Any]:
     """Write the recipe, or check that an unfinished folder has the same; what was there, or is now.
 
@@ -155,12 +160,15 @@ def begin(folder: Path, recipe: Recipe, about: dict[str, Any]) -> dict[str, Any]
     """
     wanted = {"format": FORMAT, "recipe": recipe.as_record(), "about": about}
     file = folder / RECIPE
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; the name of a folder, new or empty, was wanted.")
     if not file.exists():
+        remove_unfinished(folder, RECIPE)
         if folder.exists() and any(folder.iterdir()):
             raise ValueError(f"{folder} is not empty and no checkpoint; name another folder.")
-        (folder / LAYERS).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_atomically(file, _as_json(wanted))
-        return wanted
+    (folder / LAYERS).mkdir(exist_ok=True)
     found = _read_json(file)
     for part in ("recipe", "about"):
         for key, value in json.loads(_as_json(wanted))[part].items():

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lattice_core.language_model.calibrate import Cancelled
 from lattice_core.language_model.load import LoadedModel
+from lattice_core.language_model.recipe import tokens_hash
 from lattice_core.language_model.text import WINDOW
 
 if TYPE_CHECKING:
@@ -63,10 +64,15 @@ class Reference:
         What goes into its last layer, a window each.
     head : Module
         Its last layer.
+    tokens_sha256 : str
+        Of the text, as `tokens_hash` has it.
+    window : int
     """
 
     states: list[Tensor]
     head: nn.Module
+    tokens_sha256: str
+    window: int
 
 
 def gather_reference(
@@ -82,7 +88,7 @@ def gather_reference(
     The arguments are those of `evaluate`.
     """
     states = list(_last_states(loaded.model, tokens, window, progress, cancel))
-    return Reference(states, _head(loaded.model))
+    return Reference(states, _head(loaded.model), tokens_hash(tokens), window)
 
 
 def perplexity(
@@ -122,8 +128,11 @@ def evaluate(
     Cancelled
         If `cancel` returned true.
     ValueError
-        For a window that does not fit, or predictions that are NaN.
+        For a window that does not fit, a reference of other tokens or another window, or predictions that are
+        NaN.
     """
+    if reference is not None:
+        _require_same_text(reference, tokens, window)
     head = _head(loaded.model)
     total = divergence = 0.0
     agreed = predicted = 0
@@ -155,6 +164,19 @@ def evaluate(
         predicted=predicted,
         window=window,
     )
+
+
+def _require_same_text(reference: Reference, tokens: Tensor, window: int) -> None:
+    if reference.window != window:
+        raise ValueError(
+            f"the reference was gathered in windows of {reference.window:,}, and {window:,} was asked for. Gather "
+            "it again with this window."
+        )
+    if reference.tokens_sha256 != tokens_hash(tokens):
+        raise ValueError(
+            f"the reference is of other tokens than these {len(tokens):,}. Gather it again on the "
+            "same text."
+        )
 
 
 def write_text(loaded: LoadedModel, prompt: str, token_count: int, *, seed: int = 0) -> str:

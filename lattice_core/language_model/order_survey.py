@@ -34,9 +34,9 @@ from lattice_core.language_model.text import (
     tokenize,
 )
 from lattice_core.layers.hessian import damp, require_damping
+from lattice_core.layers.layer_problem import Settings
 from lattice_core.layers.order_comparison import OrderFactors, compare_factored, factor_orders
 from lattice_core.layers.order_results import LayerOrders, OrderComparison
-from lattice_core.layers.quantize_layer import checked_settings
 from lattice_core.layers.reduction import reduced_pivot_sum
 from lattice_core.layers.scales import SCALE_RULES, ScaleRule
 from lattice_core.reduction import ReductionCancelled
@@ -236,7 +236,7 @@ def _survey(asked: argparse.Namespace) -> OrderSurvey:
         "damping": asked.damping,
     }
     # Asked at once: the Hessians take minutes.
-    checked_settings("gptq", bits=asked.bits, group_size=asked.group, scale_rule=asked.scales)
+    Settings("gptq", bits=asked.bits, group_size=asked.group, scale_rule=asked.scales)
     require_damping(asked.damping)
     if not asked.out.parent.is_dir():
         raise ValueError(f"there is no folder {asked.out.parent} to write {asked.out.name} into.")

@@ -7,7 +7,6 @@ layer's work.
 """
 
 import copy
-import hashlib
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from lattice_core.language_model.block_hessians import (
 from lattice_core.language_model.blocks import BlockRunner, Hidden, decoder_blocks
 from lattice_core.language_model.calibrate import Cancelled, linear_layers
 from lattice_core.language_model.checkpoint import (
+    MANIFEST,
     Checkpoint,
     begin,
     finish,
@@ -108,10 +108,12 @@ def quantize_to_folder(
         raise ValueError(f"window is {recipe.window}; 1 … {longest or 'any'} tokens were wanted.")
     quantizable_layers(loaded.model, None)
     run = _Run(loaded, tokens, recipe, path, text, hessians, progress, cancel)
-    if (path / "checkpoint.json").is_file():
-        return open_checkpoint(path)
-    run.all_blocks()
-    finish(path, list(linear_layers(loaded.model)))
+    names = list(linear_layers(loaded.model))
+    # A layer whose file was removed, because it was damaged, is made again.
+    if not all(file.is_file() for file in (path / MANIFEST, *(layer_file(path, n) for n in names))):
+        (path / MANIFEST).unlink(missing_ok=True)
+        run.all_blocks()
+        finish(path, names)
     return open_checkpoint(path)
 
 
@@ -155,8 +157,7 @@ class _Run:
         } | key
         begun = begin(folder, recipe, about)
         remove_unfinished(folder)
-        # Sums depend on how many threads share them: a run that goes on takes as many as it began with.
-        torch.set_num_threads(begun["about"]["threads"])
+        self._threads: int = begun["about"]["threads"]
         self._kept = None
         if hessians is not None and recipe.inputs == "one_shot":
             self._kept = HessianFolder(hessians, key)
@@ -170,7 +171,18 @@ class _Run:
         self._total = self._steps_after(len(self._blocks) - 1)
 
     def all_blocks(self) -> None:
-        """Every block, in forward order."""
+        """Every block, in forward order.
+
+        Sums depend on how many threads share them: a run that goes on takes as many as it began with.
+        """
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            self._all_blocks()
+        finally:
+            torch.set_num_threads(before)
+
+    def _all_blocks(self) -> None:
         states: Hidden | None = None
         references: Hidden | None = None
         names = list(self._blocks)
@@ -413,14 +425,3 @@ def _title(name: str, blocks: dict[str, nn.Module]) -> str:
 def _versions() -> dict[str, str]:
     packages = ("torch", "transformers", "numpy", "constriction", "bitarray")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
-
-
-def sha256_of_folder(folder: str | Path) -> str:
-    """SHA-256 over the names and bytes of all files of a folder: two runs compared in one number."""
-    digest = hashlib.sha256()
-    root = Path(folder)
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            digest.update(f"{path.relative_to(root)} ".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

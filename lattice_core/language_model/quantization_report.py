@@ -70,7 +70,7 @@ scale_factor : float
 
 @dataclass(frozen=True)
 class ModelReport:
-    """What `quantize_model` did.
+    """What was done to a model, in memory or in a folder.
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ from lattice_core.layers.layer_problem import (
     factor_hessian,
     require_order_name,
 )
-from lattice_core.layers.quantize_layer import checked_settings, quantize_factored
+from lattice_core.layers.quantize_layer import quantize_factored
 from lattice_core.layers.quantized_layer import QuantizedLayer
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _checked_settings(
         )
     require_order_name(order)
     require_damping(damping)
-    return checked_settings(method, bits=bits, group_size=group_size, **options)
+    return Settings(method, bits=bits, group_size=group_size, **options)
 
 
 def quantizable_layers(

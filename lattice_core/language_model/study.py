@@ -5,6 +5,7 @@ finished can be read at any time with `read_study`.
 """
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from lattice_core.language_model.atomic_file import write_atomically
+from lattice_core.language_model.checkpoint import is_begun
 from lattice_core.language_model.evaluate import Evaluation
 from lattice_core.language_model.load import LoadedModel
 from lattice_core.language_model.model_runs import layer_runs, model_run
@@ -121,12 +123,12 @@ class StudyRunner:
 
     def _begin(self) -> None:
         file = self._folder / "about.json"
-        key = {k: self._about[k] for k in ("model_sha256", "tokens_sha256", "tokens")}
+        key = {k: self._about[k] for k in ("model_sha256", "tokens_sha256", "tokens", "windows")}
         if file.exists():
             found = json.loads(file.read_text(encoding="utf-8"))
             if {k: found[k] for k in key} != json.loads(json.dumps(key)):
                 raise ValueError(
-                    f"{self._folder} holds a study of another model or text; name another folder."
+                    f"{self._folder} holds a study of another model, text or window; name another folder."
                 )
             self._about = found
             return
@@ -180,11 +182,13 @@ class StudyRunner:
     def _do(self, point: StudyPoint) -> StudyRun:
         began = time.perf_counter()
         seed = "text" if point.seed is None else f"seed{point.seed}"
+        folder = self._folder / "checkpoints" / point.key
+        went_on = is_begun(folder)
         checkpoint = quantize_to_folder(
             self._loaded,
             self._calibration(point.seed),
             point.recipe(),
-            self._folder / "checkpoints" / point.key,
+            folder,
             text=f"{self._about['text']}, {seed}",
             hessians=self._folder / "hessians" / seed if point.inputs == "one_shot" else None,
             progress=lambda message, done, total: self._tell(
@@ -192,7 +196,7 @@ class StudyRunner:
             ),
             cancel=self._cancel,
         )
-        quantized = time.perf_counter()
+        seconds = math.nan if went_on else time.perf_counter() - began
         model = checkpoint.model(self._loaded)
         weights = model_hash(model.model)
         judged = self._judged_before(weights) or self._judge.judge(model, point.key)
@@ -205,7 +209,7 @@ class StudyRunner:
             stage=point.stage,
             seed=point.seed,
             held_out_loss=sum(judged.held_out.values()),
-            quantize_seconds=quantized - began,
+            quantize_seconds=seconds,
             evaluate_seconds=judged.seconds,
         )
         layers = layer_runs(point.key, checkpoint.report.layers, judged.held_out)

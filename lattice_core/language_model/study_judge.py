@@ -19,12 +19,12 @@ from lattice_core.language_model.evaluate import (
 )
 from lattice_core.language_model.hessian_folder import HessianFolder
 from lattice_core.language_model.load import LoadedModel
+from lattice_core.language_model.pipeline import Report
 from lattice_core.language_model.recipe import model_hash, tokens_hash
 from lattice_core.language_model.study_plan import WINDOW
 
 PROMPT = "The history of the lighthouse begins in"
 WRITTEN_TOKENS = 64
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,6 @@ class Judge:
 
     def judge(self, model: LoadedModel, name: str) -> Judgement:
         """A quantized model, whose name is told with the progress."""
-        began = time.perf_counter()
         if self._reference is None:
             self._reference = gather_reference(
                 self._original,
@@ -99,6 +98,7 @@ class Judge:
                 progress=lambda done, total: self._tell("The original model", done, total),
                 cancel=self._cancel,
             )
+        began = time.perf_counter()
         found = self._evaluate(model, f"{name}: evaluating", self._reference)
         seconds = time.perf_counter() - began
         held_out = self._held_out_losses(model)
@@ -130,7 +130,7 @@ class Judge:
                 # In float32: a share of a positive sum, not a small difference.
                 weight = originals[layer].weight.detach().float()
                 error = quantized[layer].weight.detach().float() - weight
-                hessian = found.hessians[leader].float()
+                hessian = found.hessians[leader].to(weight)
                 energy = ((weight @ hessian) * weight).sum().item()
                 losses[layer] = ((error @ hessian) * error).sum().item() / energy
         return losses

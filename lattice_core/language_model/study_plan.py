@@ -1,7 +1,7 @@
 """What the study runs: contenders, and the points of its three stages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lattice_core.language_model.recipe import Inputs, Recipe, Targets
@@ -138,9 +138,7 @@ class StudyPoint:
         """What to do."""
         settings = CONTENDERS[self.contender].settings(self.target_bits)
         if self.overflow == "keep":
-            settings = Settings(
-                settings.method, settings.bits, settings.group_size, "keep", coder=settings.coder
-            )
+            settings = replace(settings, overflow="keep")
         return Recipe(
             settings, order=self.order, inputs=self.inputs, targets=self.targets, window=WINDOW
         )

@@ -46,6 +46,7 @@ class StudyRun:
         Mean bits a weight above the Gaussian reference (law L21).
     clipped_fraction, outlier_rate : float
     quantize_seconds, evaluate_seconds : float
+        The first is NaN for a model that was gone on with after a stop.
     """
 
     key: str

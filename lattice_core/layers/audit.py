@@ -75,6 +75,7 @@ def audit_layer(
     raw = _checked_gram(raw)
     if grid is None:
         grid = _grid_of(values, wide_weight, scales, codes)
+    grid = grid.to(wide_weight.device)
     error = wide_weight - values
     factors = _explaining_factors(error, grid, factor_orders(raw, damping=damping), damping)
     explanations = _explanations(wide_weight, error, grid, factors[0], factors[1])

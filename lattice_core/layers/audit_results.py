@@ -234,5 +234,5 @@ class LayerAudit:
 
 
 def loss_ratio(loss: float, audited: float) -> float:
-    """One loss over the other; 1 if both are 0."""
+    """One loss over the other; 1 where nothing was lost."""
     return loss / audited if audited > 0 else 1.0

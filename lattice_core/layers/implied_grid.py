@@ -11,7 +11,7 @@ Q alone leaves open whether all codes of a group have a common factor, which hap
 unquantized weight, if given, decides both.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -47,7 +47,8 @@ class ImpliedGrid:
     granularity : {"layer", "row", "column", "group", "given"}
         What shares a scale; ``"given"``: the scales were not inferred.
     group_size : int or None
-        Consecutive input columns that share a scale; ``None`` unless that is what they do.
+        Input columns that share a scale, neighbours unless a checkpoint says which belong together; ``None``
+        unless that is what they do.
     scale_count : int
         How many scales are to be stored.
     residual : float
@@ -66,6 +67,11 @@ class ImpliedGrid:
     scale_count: int
     residual: float
     uncertainty: float
+
+    def to(self, device: torch.device) -> "ImpliedGrid":
+        """The same on a device."""
+        names = ("codes", "scales", "offsets", "low")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     @property
     def high(self) -> Tensor:

@@ -49,8 +49,8 @@ def k_best_rounding(
     -------
     Rounding
         Its offsets are from the centres of the codes chosen. Beyond ±½ a code was clipped, or another
-        integer than the nearest was taken for the good of later columns; only at the edge of the grid
-        do they count as clipped.
+        integer than the nearest was taken for the good of later columns. Such a neighbour does not count
+        as clipped where the nearest plane clips nothing in the row, for then its bound holds.
     """
     babai = round_columns(weight, factor, scales, grid)
     if k == 1 and children == 1:
@@ -66,12 +66,14 @@ def k_best_rounding(
     costs = scales.square() * factor.pivots
     better = (costs * offsets.square()).sum(dim=1) < (costs * babai.offsets.square()).sum(dim=1)
     choose = better[:, None]
-    # A neighbour taken freely is not clipped: its offset is told as the nearest integer's.
+    # A neighbour taken freely is not clipped: its offset is told as the nearest integer's. But being
+    # better than codes that were clipped is no bound: in such a row it is told as it is.
     if grid is None:
         free = torch.ones_like(codes, dtype=torch.bool)
     else:
         nearest = (codes + offsets).round()
         free = (nearest >= grid.low) & (nearest <= grid.high)
+        free &= ~babai.clipped.any(dim=1, keepdim=True)
     told = torch.where(free, offsets.clamp(-0.5, 0.5), offsets)
     return Rounding(
         torch.where(choose, codes, babai.codes), torch.where(choose, told, babai.offsets)

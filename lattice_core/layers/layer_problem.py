@@ -29,6 +29,7 @@ Refinement = Literal["coordinate_descent"]
 
 ENTROPY_CODED = ("hrtn", "hptq", "watersic")
 NEAREST_PLANE = ("gptq", "hptq", "watersic")
+METHOD_NAMES = ("gptq", "hptq", "hrtn", "rtn", "ssqr", "watersic")
 MOST_RATE = 16
 MOST_BEAMS = 256
 
@@ -40,7 +41,7 @@ class Settings:
     Attributes
     ----------
     method : str
-        A key of ``lattice_core.layers.methods.METHODS``.
+        Of `METHOD_NAMES`, the keys of ``lattice_core.layers.methods.METHODS``.
     bits : float
         1 … 8, a whole number; for hrtn, hptq and watersic any number of stored bits a weight, 0 < bits ≤ 16.
     group_size : int or None
@@ -85,6 +86,10 @@ class Settings:
     coder: str | None = None
 
     def __post_init__(self) -> None:
+        if self.method not in METHOD_NAMES:
+            raise ValueError(
+                f"method is {self.method!r}; one of {', '.join(METHOD_NAMES)} was wanted."
+            )
         if self.entropy_coded:
             self._require_rate()
         else:
@@ -123,6 +128,11 @@ class Settings:
         return self.coder or ("ans" if self.entropy_coded else "fixed")
 
     def _require_rate(self) -> None:
+        if self.overflow != "clip":
+            raise ValueError(
+                f"overflow={self.overflow!r} has no meaning for {self.method}, which has no grid to overflow: all "
+                "its codes are kept."
+            )
         if not 0 < self.bits <= MOST_RATE:
             raise ValueError(
                 f"bits is {self.bits}; a stored size of 0 < bits ≤ {MOST_RATE} a weight was wanted."

@@ -1,7 +1,5 @@
 """Quantizing one layer: the entry to every method."""
 
-from typing import Any
-
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -52,8 +50,8 @@ def quantize_layer(
     method : {"gptq", "hptq", "hrtn", "rtn", "ssqr", "watersic"}
         A key of ``lattice_core.layers.methods.METHODS``.
     bits : float
-        Width of the codes, 1 … 8; for hrtn, hptq and watersic the stored size, any number of bits a
-        weight above 0.
+        Width of the codes, 1 … 8; for hrtn, hptq and watersic the stored size in bits a weight,
+        0 < bits ≤ 16.
     group_size : int or None
         Consecutive input columns that share a scale; the last group may be shorter. ``None`` is one
         scale a row.
@@ -99,7 +97,7 @@ def quantize_layer(
     -----
     An input that is dead (zero in every token) has its weights rounded to nearest.
     """
-    settings = checked_settings(
+    settings = Settings(
         method,
         bits=bits,
         group_size=group_size,
@@ -118,20 +116,6 @@ def quantize_layer(
     return quantize_factored(wide_weight, factored, settings)
 
 
-def checked_settings(method: str, **options: Any) -> Settings:
-    """The settings of a method that there is.
-
-    Parameters
-    ----------
-    method : str
-    **options
-        The other attributes of `Settings`.
-    """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; one of {', '.join(METHODS)} was wanted.")
-    return Settings(method, **options)
-
-
 def quantize_factored(
     weight: Tensor, hessian: FactoredHessian, settings: Settings
 ) -> QuantizedLayer:
@@ -144,6 +128,5 @@ def quantize_factored(
         As `checked_layer` gives it, on the Hessian's device.
     hessian : FactoredHessian
     settings : Settings
-        As `checked_settings` gives them.
     """
     return METHODS[settings.method](LayerProblem(weight, hessian, settings))

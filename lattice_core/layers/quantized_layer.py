@@ -58,7 +58,8 @@ class QuantizedLayer:
         Fraction of each row's codes that are clipped, ``|center − code| > ½``. Where it is not 0
         the row's bound says nothing (law L9). Always 0 for ssqr: what does not fit is kept aside.
     scale_factor : float
-        What the scales of the rule were multiplied by; 1 but for ssqr.
+        What the scales of the rule were multiplied by: 1 for rtn and gptq, what suits the outliers for ssqr, what
+        meets the stored size for hrtn, hptq and watersic.
     """
 
     codes: Tensor

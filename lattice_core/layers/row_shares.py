@@ -4,8 +4,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lattice_core.inputs import FloatArray
-from lattice_core.layers.layer_problem import checked_layer, factor_hessian
-from lattice_core.layers.quantize_layer import checked_settings, quantize_factored
+from lattice_core.layers.layer_problem import Settings, checked_layer, factor_hessian
+from lattice_core.layers.quantize_layer import quantize_factored
 from lattice_core.layers.quantized_layer import QuantizedLayer
 from lattice_core.layers.scales import ScaleRule
 from lattice_core.recorded_row_shares import LayerRowShares
@@ -37,7 +37,7 @@ def layer_row_shares(
         quantize_factored(
             wide_weight,
             factored,
-            checked_settings(
+            Settings(
                 "gptq",
                 bits=bits,
                 group_size=group_size,
