@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
 
+from app.time_left import TimeLeft
+
 SECONDS_TO_END = 10.0
 SHORT, LONG = 0, 1
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -66,7 +68,8 @@ class Job:
         self.error = ""
         self._give_way = give_way
         self._lock = threading.Lock()
-        self._stage_began = 0.0
+        self._stood_still = 0.0  # seconds
+        self._left = TimeLeft(self._working_time)
 
     @property
     def active(self) -> bool:
@@ -89,14 +92,15 @@ class Job:
 
         Long work waits here while shorter work has its turn; the clock stands still meanwhile.
         """
-        began = time.monotonic()
         if message != self.progress.message:
-            self._stage_began = began
-        spent = began - self._stage_began
-        left = spent * (total - done) / done if done else None
-        self.progress = Progress(message, done, total, left)
+            self._left = TimeLeft(self._working_time)
+        self.progress = Progress(message, done, total, self._left.after(done, total))
+        began = time.monotonic()
         self._give_way()
-        self._stage_began += time.monotonic() - began
+        self._stood_still += time.monotonic() - began
+
+    def _working_time(self) -> float:
+        return time.monotonic() - self._stood_still
 
     def run(self, work: Callable[["Job"], Any]) -> None:
         """Do the work, unless it was cancelled while it waited; called in the job's thread."""

@@ -18,7 +18,8 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from app.command_line import application, options
-from app.command_line.progress import Progress, TimeLeft, in_words
+from app.command_line.progress import Progress, in_words
+from app.time_left import TimeLeft
 from lattice_core import ORDERS
 from lattice_core.language_model import open_checkpoint
 from lattice_core.layers.methods import METHODS
@@ -289,7 +290,7 @@ def test_study_can_be_stopped_and_gone_on_with(tmp_path: Path) -> None:
     assert str(tmp_path) not in command
     listed = run_json("study", "--to", to, "--list")
     assert sum(point["done"] for point in listed) == 3
-    assert len(listed) == 57
+    assert len(listed) == 59
     assert "3 of 24 runs are done" in run("study", "--to", to, "--list", "--stages", "A").stdout
     found = run_json(*words, *one)
     assert found["unclipped_models"] == len(found["runs"]) == 3

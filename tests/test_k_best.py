@@ -122,7 +122,9 @@ def test_offsets_told_are_those_of_the_codes(grid, rng) -> None:
     centers = centers_of(weight, factor, scales, ours.codes).numpy()
     offsets = centers - ours.codes.numpy()
     told = np.zeros(weight.shape, dtype=bool)  # as it is
-    if grid is not None:  # the nearest integer is beyond the grid, or the nearest plane's row was clipped
+    if (
+        grid is not None
+    ):  # the nearest integer is beyond the grid, or the nearest plane's row was clipped
         told |= (np.rint(centers) < grid.low) | (np.rint(centers) > grid.high)
         clipped = round_columns(weight, factor, scales, grid).clipped.numpy()
         told |= clipped.any(axis=1, keepdims=True)

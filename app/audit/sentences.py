@@ -3,15 +3,14 @@
 from typing import TYPE_CHECKING
 
 from app.figures.audit_ratios import bits_apart, same_bits
-from app.figures.numbers import short
+from app.figures.numbers import percent, short
 from app.order_names import ORDER_NAMES
 
 if TYPE_CHECKING:
     from app.audit.work import Found
-    from lattice_core.layers.audit_results import Alternative, LayerAudit, OrderExplanation
+    from lattice_core.layers.audit_results import Alternative, LayerAudit
 
 NEAREST = "round_to_nearest"
-EXPLAINED = 0.99  # of the codes: made so, but for rounding errors
 WORTH_TELLING = 0.98  # of the audited loss
 NEARLY = 1.05  # times the least loss: as good
 SHARED_BY = {
@@ -41,13 +40,6 @@ def order_name(order: str) -> str:
     return "rounding to nearest" if order == NEAREST else ORDER_NAMES[order].name
 
 
-def percent(share: float) -> str:
-    """Never rounded up to 100 %, nor down to 0 %."""
-    if 0.999 < share < 1:
-        return f"{100 * min(share, 0.99999):.3f} %"
-    return "0 %" if share == 0 else f"{100 * share:.3g} %"
-
-
 def _grid(found: "Found") -> str:
     audit, grid = found.audit, found.grid
     shared = SHARED_BY[audit.granularity].format(audit.group_size)
@@ -66,8 +58,7 @@ def _grid(found: "Found") -> str:
 
 def _order(found: "Found") -> str:
     audit = found.audit
-    best, second = audit.explanations[:2]
-    said = f"**Order.** {_explained(best, second)}"
+    said = f"**Order.** {_explained(audit)}"
     if audit.damping != found.asked_damping:
         said += (
             f" That is with damping λ = {audit.damping:g}, which explains clearly more codes than the "
@@ -76,12 +67,13 @@ def _order(found: "Found") -> str:
     return said
 
 
-def _explained(best: "OrderExplanation", second: "OrderExplanation") -> str:
+def _explained(audit: "LayerAudit") -> str:
+    best, second = audit.explanations[:2]
     name, other = order_name(best.order), order_name(second.order)
     share, next_share = percent(best.step_share), percent(second.step_share)
     if best.step_share == second.step_share:
         return f"{name.capitalize()} and {other} explain {share} of the codes each."
-    if best.step_share < EXPLAINED:
+    if not audit.is_explained:
         return (
             f"None explains the codes. The best, {name}, explains {share} of them, and {other} "
             f"{next_share}. So the layer was made in another way, or with other inputs than those "
@@ -119,7 +111,7 @@ def _bound(found: "Found") -> str:
             f"**Bound.** No code is clipped, so the loss is at most {formula}, summed over the rows{law}. "
             f"It is **{ratio}** of that. {usual}."
         )
-    explained = audit.best.step_share >= EXPLAINED
+    explained = audit.is_explained
     share = percent(audit.clipped_fraction)
     why = f"{share} of the codes are {'clipped' if explained else 'further than half a step'}"
     added = ""

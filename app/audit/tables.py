@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.audit.sentences import NEAREST, order_name, percent
+from app.audit.sentences import NEAREST, order_name
 from app.figures.audit_ratios import ALTERNATIVE_NAMES
-from app.figures.numbers import short
+from app.figures.numbers import percent, short
 from app.real_layers.order_table import NBSP, amount
 
 if TYPE_CHECKING:

@@ -112,6 +112,7 @@ def run(
     from app.command_line.own_checkpoint import audit_own, open_own
     from lattice_core.language_model.checkpoint_audit import audit_checkpoint
     from lattice_core.language_model.gptq_format import read_gptq_checkpoint
+    from lattice_core.language_model.recipe import tokens_hash
 
     own = open_own(checkpoint)
     names = _chosen(
@@ -128,6 +129,11 @@ def run(
         loaded, text, part="calibration", count=tokens, first=first, window=window
     )
     say(f"{len(names)} layers of {checkpoint} against {loaded.source} on {chosen.about}.")
+    if own and own.about["tokens_sha256"] != tokens_hash(chosen.ids):
+        say(
+            f"This is not the text it was calibrated on ({own.about['text']}, {own.about['token_count']:,} tokens), so "
+            "no order may explain its codes."
+        )
     with Progress() as progress:
         if own:
             audits = audit_own(

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from app.command_line.printing import percent, print_table
+from app.command_line.printing import print_table
+from app.figures.numbers import percent
 from app.order_names import ORDER_NAMES
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ def print_layer(name: str, audit: "LayerAudit") -> None:
         f"{audit.granularity}, {audit.bits_per_weight:.3f} bits a weight stored, "
         f"entropy {audit.entropy:.3f}."
     )
-    holds = "holds" if audit.bound_holds else "void, for codes are clipped"
+    far = "are clipped" if audit.is_explained else "lie further than half a step from their centre"
+    holds = "holds" if audit.bound_holds else f"void, for codes {far}"
+    made = "Made in" if audit.is_explained else "No order explains the codes; the closest is"
     print(
-        f"Made in: {_readable(audit.order)} ({percent(audit.best.step_share)} of the codes explained, "
+        f"{made}: {_readable(audit.order)} ({percent(audit.best.step_share)} of the codes explained, "
         f"damping {audit.damping:g}). Loss {percent(audit.relative_loss)} of the output, "
         f"bound {percent(audit.relative_bound)} ({holds}).\n"
     )
@@ -81,7 +84,7 @@ def print_layers(found: "list[tuple[str, LayerAudit]]") -> None:
             name,
             f"{audit.bits_per_weight:.3f}",
             f"{audit.entropy:.3f}",
-            _readable(audit.order),
+            _readable(audit.order) + ("" if audit.is_explained else "?"),
             percent(audit.best.step_share),
             percent(audit.clipped_fraction),
             percent(audit.relative_loss),

@@ -19,8 +19,9 @@ from app.command_line.options import (
     Tokens,
     Window,
 )
-from app.command_line.printing import percent, print_json, print_table
+from app.command_line.printing import print_json, print_table
 from app.command_line.progress import Progress
+from app.figures.numbers import percent
 
 if TYPE_CHECKING:
     from lattice_core.language_model import Checkpoint, Evaluation

@@ -52,6 +52,11 @@ def audit_own(
             f"{made.folder} was made by ssqr, which keeps weights aside that lie on no grid; an audit "
             "of it is not supported."
         )
+    if made.recipe.targets == "unquantized":
+        raise ValueError(
+            f"{made.folder} was made with --targets unquantized: its layers were rounded from weights that make up "
+            "for those before them, which are kept nowhere; an audit of it is not supported."
+        )
     quantized = decoder_blocks(made.model(loaded).model)
     weights = linear_layers(loaded.model)
     stored = dict(made.layers())

@@ -26,11 +26,6 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
-def percent(share: float) -> str:
-    """``0.0123`` as ``1.23 %``, with three digits that count."""
-    return f"{100 * share:.3g} %"
-
-
 def _is_number(cell: str) -> bool:
     return cell[-1:].isdigit() or cell.endswith((" %", "%")) or cell in ("", "–")
 

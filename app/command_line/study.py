@@ -11,9 +11,10 @@ import typer
 
 from app.command_line.loading import load
 from app.command_line.options import Device, Dtype, Jobs, Json, Model
-from app.command_line.printing import percent, print_json, print_table
+from app.command_line.printing import print_json, print_table
 from app.command_line.progress import Progress, in_words, say
 from app.command_line.refusals import command_as_typed, resumable
+from app.figures.numbers import percent
 
 if TYPE_CHECKING:
     from lattice_core.language_model.study_laws import Prediction

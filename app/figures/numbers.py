@@ -22,3 +22,10 @@ def vector(values: Iterable[float]) -> str:
 def symbol(letter: str, index: int) -> str:
     """``w₂`` for index 1: people count from one, arrays from zero."""
     return letter + str(index + 1).translate(_SUBSCRIPTS)
+
+
+def percent(share: float) -> str:
+    """``1.23 %``: three digits, never rounded up to 100 % nor down to 0 %."""
+    if 0.999 < share < 1:
+        return f"{100 * min(share, 0.99999):.3f} %"
+    return "0 %" if share == 0 else f"{100 * share:.3g} %"

@@ -36,6 +36,6 @@ def laws_of(
     laws_panel(checks)
     if spacing is None:
         st.caption(
-            "Law L20 compares Spacing with HPTQ. It is shown once both were run with these bits, this order and "
-            "these inputs."
+            "Law L20 compares Spacing with HPTQ. It is shown once both were run with these bits, this order, these "
+            "inputs, and all else the same."
         )

@@ -35,7 +35,7 @@ COLUMNS = {
     "seconds": (
         "seconds",
         "%.0f",
-        "To quantize it, here and now; 0 or so if it was kept from before.",
+        "To quantize it, waiting for others' work included; empty if it was begun before.",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -30,6 +31,7 @@ from app.whole_model.run_job import (
 )
 from app.whole_model.study_on_show import recorded_study
 from app.whole_model.text_columns import Written, text_columns
+from lattice_core.language_model.study_record import StudyRun
 
 POLL_SECONDS = 1.0
 OF_THE_METHOD = ("method", "bits")
@@ -61,7 +63,8 @@ def here(choice: ModelChoice) -> None:
     finished = finished_here(choice)
     if finished:
         _results(choice, finished)
-    lesson.code(whole_model_snippet(choice))
+    if not _refusal(choice):
+        lesson.code(whole_model_snippet(choice))
 
 
 def finished_here(choice: ModelChoice) -> list[Finished]:
@@ -74,11 +77,9 @@ def finished_here(choice: ModelChoice) -> list[Finished]:
 
 
 def _offer(choice: ModelChoice, job: Job | None) -> None:
-    try:
-        recipe_of(choice)
-    except ValueError as error:
+    if refused := _refusal(choice):
         st.warning(
-            f"These cannot be combined: {plain(str(error))} Nothing is lost; choose another.",
+            f"These cannot be combined: {plain(refused)} Nothing is lost; choose another.",
             icon=":material/rule:",
         )
         return
@@ -100,6 +101,15 @@ def _offer(choice: ModelChoice, job: Job | None) -> None:
         )
 
 
+def _refusal(choice: ModelChoice) -> str:
+    """Why the options do not go together; empty if they do."""
+    try:
+        recipe_of(choice)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _expected(choice: ModelChoice) -> str:
     """From the recorded study, where it has something alike."""
     study = recorded_study()
@@ -111,11 +121,13 @@ def _expected(choice: ModelChoice) -> str:
         and math.isfinite(run.quantize_seconds)
     ]
     told = "A few minutes on two cores; K-best and long texts take many."
-    if not alike or choice.beams is not None:
+    plainly = choice.beams is None and not any((choice.descent, choice.rate_aware, choice.refit))
+    if study is None or not alike or not plainly or choice.inputs != "one_shot":
         return told
+    first, end = study.about["tokens"]["calibration"]
     return (
-        f"{told} Recorded for this way to quantize: {duration(alike[0])}, with 32,768 tokens, part of which was "
-        "kept from other runs."
+        f"{told} Recorded for this way to quantize: {duration(alike[0])}, with {end - first:,} tokens, part of which "
+        "was kept from other runs."
     )
 
 
@@ -151,7 +163,7 @@ def _results(choice: ModelChoice, finished: Sequence[Finished]) -> None:
         else ""
     )
     st.caption(
-        f"Large outlines: computed here, {plain(finished[0].evaluation)}. Small marks: recorded.{recorded}"
+        f"Large outlines: computed here, {plain(_judged_on(finished))}. Small marks: recorded.{recorded}"
     )
     if shows("numbers"):
         own_table(finished, _show)
@@ -163,9 +175,24 @@ def _results(choice: ModelChoice, finished: Sequence[Finished]) -> None:
     show_layers(choice, shown.run, shown.layers)
     _texts(shown, finished)
     if shows("laws"):
-        laws_of(shown.run, shown.layers, [f.run for f in finished], title_of(shown.choice))
+        laws_of(
+            shown.run, shown.layers, _but_for_the_method(shown, finished), title_of(shown.choice)
+        )
     if shows("downloads"):
         own_downloads(finished, lambda: own_figure(study, finished, measure))
+
+
+def _judged_on(finished: Sequence[Finished]) -> str:
+    texts = list(dict.fromkeys(f.evaluation for f in finished))
+    return " or ".join(texts) + (
+        " (KL and agreement of different lengths do not compare)" if len(texts) > 1 else ""
+    )
+
+
+def _but_for_the_method(shown: Finished, finished: Sequence[Finished]) -> list[StudyRun]:
+    """The model on show, and those made and judged in the same way with another method."""
+    wanted = replace(shown.choice, method="hptq").recipe
+    return [f.run for f in finished if replace(f.choice, method="hptq").recipe == wanted]
 
 
 def _show(done: Finished) -> None:

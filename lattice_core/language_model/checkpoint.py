@@ -90,7 +90,7 @@ class Checkpoint:
             raise ValueError(
                 f"this checkpoint is of {self.about['source']}, SHA-256 "
                 f"{self.about['model_sha256'][:12]}…; {loaded.source} has {found[:12]}…. Load the "
-                "model that was quantized."
+                "model that was quantized, in the same dtype."
             )
         modules = linear_layers(loaded.model)
         shared: dict[int, Any] = {id(p): p for p in loaded.model.parameters()}

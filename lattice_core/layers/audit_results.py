@@ -6,6 +6,8 @@ from lattice_core.layers.implied_grid import ImpliedGrid
 
 ROUND_TO_NEAREST = "round_to_nearest"
 
+EXPLAINED = 0.99  # of the codes
+
 
 @dataclass(frozen=True)
 class OrderExplanation:
@@ -143,6 +145,11 @@ class LayerAudit:
     def clipped_fraction(self) -> float:
         """Of all codes, those more than half a step from their centre in that order (law L9)."""
         return self.best.clipped_fraction
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether that order made the codes, but for rounding errors."""
+        return self.best.step_share >= EXPLAINED
 
     @property
     def bound_holds(self) -> bool:
