@@ -95,6 +95,17 @@ def test_clock_of_long_work_stands_still_while_it_gives_way() -> None:
     assert job.progress.seconds_left == pytest.approx(10 * 8 / 2)
 
 
+def test_steps_that_were_done_before_took_no_time() -> None:
+    now, job = [100.0], Job()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.time_left.time.monotonic", lambda: now[0])
+        job.report("quantizing", 0, 2000)
+        job.report("quantizing", 1000, 2000)
+        now[0] += 10
+        job.report("quantizing", 1040, 2000)
+    assert job.progress.seconds_left == pytest.approx(10 * 960 / 40)
+
+
 def test_parts_found_before_a_cancel_are_kept(gate) -> None:
     def work(job: Job) -> None:
         job.parts.append("first")

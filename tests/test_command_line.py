@@ -244,6 +244,19 @@ def test_audit_finds_out_how_a_checkpoint_was_made(place: Path) -> None:
     shown = run("audit", "--checkpoint", place / "made", *words, "--layer", "*.1.mlp.up*").stdout
     assert re.search(r"model\.layers\.1\.mlp\.up_proj .* act-order +100 % +0 %", shown)
     assert "q_proj" not in shown
+    other = run(
+        "audit", "--checkpoint", place / "made", *words[:-1], "256", "--layer", "*.1.mlp.up*"
+    )
+    assert "This is not the text it was calibrated on" in other.stderr
+
+
+def test_audit_refuses_targets_that_are_kept_nowhere(place: Path, tmp_path: Path) -> None:
+    words = ("--text", place / "text.txt", *SIZED, "--targets", "unquantized")
+    run_json("quantize", place / "tiny", *words, "--to", tmp_path / "new")
+    words = ("--source", place / "tiny", "--text", place / "text.txt", "--tokens", "64")
+    refused = run("audit", "--checkpoint", tmp_path / "new", *words)
+    assert refused.exit_code == 2
+    assert "made with --targets unquantized" in refused.stderr
 
 
 def test_audit_reads_a_file(tmp_path: Path) -> None:
@@ -258,6 +271,9 @@ def test_audit_reads_a_file(tmp_path: Path) -> None:
     made = quantize_layer(weight, inputs.T @ inputs, "gptq", 3, 64, order="back_to_front")
     file = tmp_path / "layer.npz"
     np.savez(file, W=weight.numpy(), Q=made.dequantize().numpy(), X=inputs.numpy())
+    strange = tmp_path / "strange.npz"
+    np.savez(strange, W=weight.numpy(), Q=made.dequantize().numpy(), X=inputs.numpy()[:, ::-1])
+    assert "No order explains the codes; the closest is: " in run("audit", strange).stdout
     records = run_json("audit", file)["layer.npz"]["records"]
     assert records[0]["order"] == "back_to_front"
     shown = run("audit", file).stdout

@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -144,6 +145,22 @@ def test_several_models_are_compared_and_each_has_its_row(small_world) -> None:
     assert "Computed here: **SSQR 5 %; 3.25 bits; act-order; one-shot" in shown_text(app)
     assert app.selectbox(key="own_beside").options[0].startswith("HPTQ; 3.25 bits")
     assert len(list(small_world.iterdir())) == 2
+
+
+def test_law_20_compares_models_that_differ_in_the_method_only() -> None:
+    def made(**options: object) -> SimpleNamespace:
+        choice = replace(ModelChoice(), **options)
+        return SimpleNamespace(choice=choice, run=options)
+
+    shown = made(method="watersic", tokens=4096)
+    alike = made(method="hptq", tokens=4096)
+    finished = [
+        made(method="hptq", tokens=2048),
+        alike,
+        made(method="hptq", tokens=4096, beams=4),
+        shown,
+    ]
+    assert run_here._but_for_the_method(shown, finished) == [alike.run, shown.run]
 
 
 def test_what_cannot_be_combined_is_a_sentence_and_nothing_is_lost() -> None:
