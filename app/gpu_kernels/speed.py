@@ -100,7 +100,6 @@ def _measure_here(choice: KernelChoice, job: Job | None) -> None:
     again = "Measure again" if job is not None and job.state == "done" else "Measure here"
     st.button(
         again,
-        type="primary" if job is None else "secondary",
         icon=":material/timer:",
         on_click=_start,
         args=(choice,),

@@ -69,7 +69,6 @@ def _offer(choice: KernelChoice, prompt: str, job: Job | None) -> None:
         st.markdown(f"This was cancelled{'; what was written is kept' if job.parts else ''}.")
     st.button(
         "Write" if job is None else "Write again",
-        type="primary" if job is None or job.state != "done" else "secondary",
         icon=":material/edit_note:",
         on_click=_start,
         args=(choice, prompt),

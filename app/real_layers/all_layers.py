@@ -109,7 +109,7 @@ def _offer(choice: LayerChoice, calibration: Calibration, job: Job | None) -> No
             f"{'They are kept. ' if done else ''}"
             "Going on starts where it stopped."
         )
-    st.button(label, type="primary", icon=icon, on_click=start_survey, args=(choice, calibration))
+    st.button(label, icon=icon, on_click=start_survey, args=(choice, calibration))
 
 
 def _results(choice: LayerChoice, calibration: Calibration, job: Job | None) -> "OrderSurvey":

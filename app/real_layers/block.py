@@ -66,7 +66,6 @@ def _offer(
     )
     st.button(
         "Try again" if "failed" in states else "Compute",
-        type="primary",
         icon=":material/play_arrow:",
         on_click=_start,
         args=(choice.block, missing),

@@ -89,7 +89,6 @@ def _offer(choice: ModelChoice, job: Job | None) -> None:
         st.markdown("What was finished is kept. Going on starts where it stopped.")
     st.button(
         "Start" if job is None else "Go on",
-        type="primary",
         icon=":material/play_arrow:" if job is None else ":material/resume:",
         on_click=start_run,
         args=(choice,),
