@@ -6,8 +6,8 @@ Loading: `model_file` where the packaged model lies (no torch) · `load` · `tex
 
 Quantizing: `seen_inputs` of its layers, `calibrate` their Hessians · `quantize` all of them in memory, in one pass,
 `quantization_report` in numbers · `pipeline` block by block into a folder, to be gone on with: `recipe` what to
-do, `blocks` and `block_hessians` one block at work, `hessian_folder` Hessians on a disk, `checkpoint` the folder
-and `checkpoint_folders` many of them.
+do, `blocks` and `block_hessians` one block at work, `quantized_for_storage` one layer, `hessian_folder` Hessians
+on a disk, `checkpoint` the folder and `checkpoint_folders` many of them.
 
 Judging: `evaluate` perplexity, divergence, text · `study` many models on one text: `study_plan` which,
 `study_judge` how, `model_runs` and `study_record` what was found, `study_laws` what follows ·

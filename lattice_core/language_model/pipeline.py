@@ -9,7 +9,6 @@ layer's work.
 import copy
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lattice_core.gaussian_reference import rate_of_components
 from lattice_core.language_model.atomic_file import remove_unfinished
 from lattice_core.language_model.block_hessians import (
     BlockHessians,
@@ -41,12 +39,11 @@ from lattice_core.language_model.checkpoint import (
 )
 from lattice_core.language_model.hessian_folder import HessianFolder
 from lattice_core.language_model.load import LoadedModel
-from lattice_core.language_model.quantization_report import LayerReport, report_layer
 from lattice_core.language_model.quantize import quantizable_layers
+from lattice_core.language_model.quantized_for_storage import quantized_for_storage
 from lattice_core.language_model.recipe import Recipe, model_hash, tokens_hash
 from lattice_core.layers.layer_problem import FactoredHessian, checked_layer, factor_hessian
-from lattice_core.layers.quantize_layer import quantize_factored
-from lattice_core.layers.stored_layer import DecodedLayer, StoredLayer
+from lattice_core.layers.stored_layer import StoredLayer
 
 Report = Callable[[str, int, int], None]
 
@@ -115,14 +112,6 @@ def quantize_to_folder(
         run.all_blocks()
         finish(path, names)
     return open_checkpoint(path)
-
-
-@dataclass(frozen=True, eq=False)
-class _Target:
-    """A layer's weights to be met, and what part of its output cannot be."""
-
-    weight: Tensor
-    unreachable: float
 
 
 class _Run:
@@ -337,34 +326,13 @@ class _Run:
                         spectra[leader] = (
                             torch.linalg.eigvalsh(factored[leader].damped).cpu().numpy()
                         )
-                    self._quantize_layer(layer, weight, factored[leader], spectra[leader], found)
+                    stored, report = quantized_for_storage(
+                        layer, weight, factored[leader], spectra[leader], found, recipe
+                    )
+                    write_layer(self._folder, layer, stored, report)
                 except ValueError as error:
                     raise ValueError(f"{layer}: {error}") from error
             self._step(f"{_title(name, self._blocks)}: {layer.rpartition('.')[2]}")
-
-    def _quantize_layer(
-        self,
-        layer: str,
-        weight: Tensor,
-        hessian: FactoredHessian,
-        spectrum: np.ndarray,
-        found: BlockHessians,
-    ) -> None:
-        target = _target(layer, weight, hessian, found)
-        quantized = quantize_factored(target.weight, hessian, self._recipe.settings)
-        stored = quantized.store()
-        read = stored.decode()
-        if not torch.equal(read.codes, quantized.codes.cpu()):
-            raise AssertionError(f"the codes of {layer} are not those that were encoded")
-        report = _report(
-            report_layer(layer, self._recipe.order, quantized),
-            stored,
-            read,
-            target,
-            hessian,
-            spectrum,
-        )
-        write_layer(self._folder, layer, stored, report)
 
     def _step(self, message: str) -> None:
         self._done = min(self._done + 1, self._total)
@@ -373,49 +341,6 @@ class _Run:
     def _tell(self, message: str) -> None:
         if self._progress is not None:
             self._progress(message, self._done, self._total)
-
-
-def _target(layer: str, weight: Tensor, hessian: FactoredHessian, found: BlockHessians) -> _Target:
-    """The weights themselves, or those that make up for what went wrong before the layer."""
-    if not found.crosses:
-        return _Target(weight, 0.0)
-    leader = found.leaders[layer]
-    cross = found.crosses[leader].to(weight.device)
-    moved = cross.clone()
-    moved.diagonal().add_(hessian.ridge)
-    target = torch.linalg.solve(hessian.damped, moved @ weight.T).T.contiguous()
-    energy = found.output_energies[layer]
-    met = ((target @ hessian.raw) * target).sum() - 2 * ((target @ cross) * weight).sum()
-    unreachable = max(energy + met.item(), 0.0) / energy if energy > 0 else 0.0
-    return _Target(target, unreachable)
-
-
-def _report(
-    report: LayerReport,
-    stored: StoredLayer,
-    read: DecodedLayer,
-    target: _Target,
-    hessian: FactoredHessian,
-    spectrum: np.ndarray,
-) -> LayerReport:
-    """The layer's numbers, with losses and bits of what is stored."""
-    error = read.dequantize().to(target.weight.device) - target.weight
-    undamped = ((error @ hessian.raw) * error).sum().clamp(min=0).item()
-    loss = undamped + (hessian.ridge * error.square().sum()).item()
-    count = target.weight.numel()
-    variance = target.weight.square().mean().item()
-    rate = 0.0
-    if loss > 0 and variance > 0:
-        rate = rate_of_components(np.maximum(spectrum, 0) * variance, loss / count)
-    return replace(
-        report,
-        bits_per_weight=stored.bits_per_weight,
-        loss=loss,
-        undamped_loss=undamped,
-        relative_loss=loss / report.energy if report.energy > 0 else 0.0,
-        distance=stored.bits_per_weight - rate if loss > 0 else None,
-        unreachable=target.unreachable,
-    )
 
 
 def _title(name: str, blocks: dict[str, nn.Module]) -> str:
