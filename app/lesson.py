@@ -67,6 +67,32 @@ def stepped(
     )
 
 
+def takeaway(number: str, meaning: str, *, command: str, date: str, doubt: str) -> None:
+    """What to keep of the page: one number, and where to stop believing what it says.
+
+    Parameters
+    ----------
+    number : str
+        As it is shown, with its unit.
+    meaning : str
+        Markdown; what the number says.
+    command, date : str
+        What measured it, and when (``2026-11-26``); ``"now"`` for what is computed on the page.
+    doubt : str
+        Markdown; where the page's message ends to be true.
+    """
+    if not shows("takeaway"):
+        return
+    left, right = st.columns(2)
+    with left, st.container(border=True, height="stretch", key="takeaway_number"):
+        st.markdown(f"**One number to remember: {number}**")
+        st.markdown(meaning)
+        st.caption(f"`{command}`, {date}")
+    with right, st.container(border=True, height="stretch", key="takeaway_doubt"):
+        st.markdown("**Where to stop believing this**")
+        st.markdown(doubt)
+
+
 def code(snippet: str) -> None:
     """The lines of Python that reproduce the page's numbers."""
     if shows("code"):

@@ -22,6 +22,13 @@ class Chapter:
 CHAPTERS = (
     Chapter("home.py", "Home", "What is this about?", ":material/home:", ""),
     Chapter(
+        "closest_vector.py",
+        "Closest vector",
+        "Why is quantizing a search for the closest point of a lattice?",
+        ":material/my_location:",
+        "Lessons",
+    ),
+    Chapter(
         "nearest_plane.py",
         "Nearest plane",
         "How do you round when the axes are not at right angles?",
@@ -47,6 +54,34 @@ CHAPTERS = (
         "Quantization order",
         "Which weight should be rounded first?",
         ":material/sort:",
+        "Lessons",
+    ),
+    Chapter(
+        "damping.py",
+        "Damping",
+        "What does the number that everybody adds to the diagonal do?",
+        ":material/water_drop:",
+        "Lessons",
+    ),
+    Chapter(
+        "lattice_reduction.py",
+        "Lattice reduction",
+        "Does a better basis of the same lattice give better codes?",
+        ":material/grid_on:",
+        "Lessons",
+    ),
+    Chapter(
+        "beyond_babai.py",
+        "Beyond Babai",
+        "What is there to gain by looking at more than one plane?",
+        ":material/account_tree:",
+        "Lessons",
+    ),
+    Chapter(
+        "without_clipping.py",
+        "Without clipping",
+        "How can a code be kept that does not fit into its bits?",
+        ":material/all_inclusive:",
         "Lessons",
     ),
     Chapter(

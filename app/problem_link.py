@@ -11,11 +11,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.lesson_options import OPTIONS
 from lattice_core import ORDERS, PRESETS, Problem, random_problem
 
 DEFAULT = "skewed"
 MOST_LINKED_INPUTS = 4
-HIDEABLE = ("controls", "numbers", "quiz", "try", "laws", "code", "sources", "downloads")
+HIDEABLE = (
+    "controls",
+    "numbers",
+    "quiz",
+    "try",
+    "laws",
+    "takeaway",
+    "code",
+    "sources",
+    "downloads",
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ def from_query(query: Mapping[str, str]) -> Link:
             notices.append(
                 f"hide={_cut(word)} was ignored: one of {', '.join(HIDEABLE)} was wanted."
             )
-    known = {"problem", "inputs", "seed", "hessian", "scales", "step", "hide", *_CHANGES}
+    known = {"problem", "inputs", "seed", "hessian", "scales", "step", "hide", *_CHANGES, *OPTIONS}
     unknown = sorted(set(query) - known - {"embed", "embed_options"})
     if unknown:
         notices.append(f"Unknown in the link, ignored: {_cut(', '.join(unknown))}.")

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app.address_bar import show_link
+from app.lesson_options import open_options, options_in_link
 from app.problem_link import Link, from_query, to_query
 from lattice_core import Problem
 
@@ -24,7 +25,7 @@ def open_link(*, to_problem: bool = True) -> None:
     st.session_state.problem = link.problem
     st.session_state.step = link.step
     st.session_state.hidden = link.hidden
-    for notice in link.notices:
+    for notice in (*link.notices, *open_options(query)):
         st.warning(f"Part of the link made no sense. {plain(notice)}", icon=":material/link_off:")
 
 
@@ -71,14 +72,17 @@ def drag_target(x: float, y: float) -> None:
     show(replace(moved, weights=tuple((codes * moved.scales).round(9))))
 
 
-def mirror_in_url() -> None:
-    """Write the state to the address bar."""
-    show_link(to_query(problem(), step(), st.session_state.hidden))
+def mirror_in_url(*options: str) -> None:
+    """Write the state to the address bar, with the page's own options of `app.lesson_options`."""
+    show_link(to_query(problem(), step(), st.session_state.hidden) | options_in_link(options))
+    st.session_state.options_on_page = options
 
 
 def link_to_here(hidden: tuple[str, ...] = ()) -> str:
     """The query of a link to what is on show, hiding these parts."""
-    return "&".join(f"{k}={v}" for k, v in to_query(problem(), step(), hidden).items())
+    query = to_query(problem(), step(), hidden)
+    query |= options_in_link(st.session_state.get("options_on_page", ()))
+    return "&".join(f"{name}={text}" for name, text in query.items())
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,101 @@
+"""What a lesson lets one choose beside the problem: a few named choices each, all of them in links.
+
+A link says ``?name=code`` with the keys below; a page shows the widgets of its own options and
+names them when it mirrors itself in the address bar.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+
+@dataclass(frozen=True)
+class LessonOption:
+    """One choice.
+
+    Attributes
+    ----------
+    title : str
+        Label of its widget.
+    choices : dict of str
+        What the widget shows, by what a link says.
+    default : str
+        A key of `choices`; left out of links.
+    help : str
+        Tooltip of the widget.
+    """
+
+    title: str
+    choices: Mapping[str, str]
+    default: str
+    help: str = ""
+
+
+OPTIONS: dict[str, LessonOption] = {}
+
+
+def open_options(query: Mapping[str, str]) -> list[str]:
+    """Read the options of the link that opened the session; what made no sense, in words."""
+    notices = []
+    for name, option in OPTIONS.items():
+        code = query.get(name, option.default)
+        if code not in option.choices:
+            shown = code if len(code) <= 40 else code[:39] + "…"
+            wanted = ", ".join(option.choices)
+            notices.append(f"{name}={shown} was ignored: one of {wanted} was wanted.")
+            code = option.default
+        st.session_state[_state(name)] = code
+    return notices
+
+
+def chosen(name: str) -> str:
+    """The code of the choice on show."""
+    code: str = st.session_state[_state(name)]
+    return code
+
+
+def choose(name: str, code: str) -> None:
+    """Put another choice on show."""
+    if code not in OPTIONS[name].choices:
+        raise ValueError(
+            f"{name} is {code!r}; one of {', '.join(OPTIONS[name].choices)} was wanted."
+        )
+    st.session_state[_state(name)] = code
+
+
+def option_select(name: str, *, width: int | str = "stretch") -> None:
+    """A list to choose from."""
+    _widget(st.selectbox, name, options=list(OPTIONS[name].choices), width=width)
+
+
+def option_buttons(name: str) -> None:
+    """The choices side by side."""
+    _widget(st.segmented_control, name, options=list(OPTIONS[name].choices), required=True)
+
+
+def option_slider(name: str) -> None:
+    """The choices along a line, for numbers."""
+    _widget(st.select_slider, name, options=list(OPTIONS[name].choices))
+
+
+def options_in_link(names: tuple[str, ...]) -> dict[str, str]:
+    """The query of these options, defaults left out."""
+    return {name: chosen(name) for name in names if chosen(name) != OPTIONS[name].default}
+
+
+def _widget(widget, name: str, **settings: object) -> None:  # type: ignore[no-untyped-def]
+    option, key = OPTIONS[name], f"option_{name}"
+    st.session_state[key] = chosen(name)
+    widget(
+        option.title,
+        key=key,
+        format_func=lambda code: option.choices[code],
+        help=option.help or None,
+        on_change=lambda: choose(name, st.session_state[key]),
+        **settings,
+    )
+
+
+def _state(name: str) -> str:
+    return f"chosen_{name}"
