@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.course import progress
 from app.navigation import is_laboratory, pages
 from app.shared_problem import open_link
 
@@ -22,4 +23,6 @@ st.html(
 )
 page = st.navigation(pages(), position="top")
 open_link(to_problem=not is_laboratory(page))
+progress.begin_visit(page.title)
 page.run()
+progress.remember_in_browser()

@@ -112,6 +112,20 @@ CHAPTERS = (
         ":material/developer_board:",
         "Laboratory",
     ),
+    Chapter(
+        "glossary.py",
+        "Glossary",
+        "What does that word mean, on either side?",
+        ":material/translate:",
+        "Reference",
+    ),
+    Chapter(
+        "sources.py",
+        "Laws and sources",
+        "Who says so, and where can it be checked?",
+        ":material/menu_book:",
+        "Reference",
+    ),
 )
 
 
@@ -119,14 +133,19 @@ def pages() -> dict[str, list[st.Page]]:
     """The pages by section, as ``st.navigation`` wants them."""
     sections: dict[str, list[st.Page]] = {}
     for chapter in CHAPTERS:
-        page = st.Page(
-            PAGES_FOLDER / chapter.file,
-            title=chapter.title,
-            icon=chapter.icon,
-            default=chapter.file == "home.py",
-        )
-        sections.setdefault(chapter.section, []).append(page)
+        sections.setdefault(chapter.section, []).append(page_of(chapter.file))
     return sections
+
+
+def page_of(file: str) -> st.Page:
+    """A page by its file's name, for navigation and links."""
+    chapter = next(chapter for chapter in CHAPTERS if chapter.file == file)
+    return st.Page(
+        PAGES_FOLDER / file,
+        title=chapter.title,
+        icon=chapter.icon,
+        default=file == "home.py",
+    )
 
 
 def is_laboratory(page: st.Page) -> bool:

@@ -5,6 +5,8 @@ from zlib import crc32
 
 import streamlit as st
 
+from app.course import progress
+
 
 def predict(
     question: str, options: Sequence[str], answer: str, explanation: str, *, key: str
@@ -26,6 +28,8 @@ def predict(
     """
     st.subheader("Predict, then look", anchor="predict")
     choice = st.radio(question, options, index=None, key=_widget(key))
+    if choice is not None:
+        progress.predicted()
     if choice is None:
         st.caption("Choose an answer; it is checked against the numbers on this page.")
     elif choice == answer:

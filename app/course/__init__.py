@@ -1,0 +1,1 @@
+"""What holds the course together: the progress through it, the dictionary, glossary, laws, sources."""
