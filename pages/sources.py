@@ -14,6 +14,17 @@ KINDS = {
     "reference": ":gray-badge[:material/show_chart: reference]",
 }
 
+CLAIMS = {
+    "C": "GPTQ run back to front is Babai's nearest plane; hence a bound on its error, min-pivot's order, and "
+    "two ways to quantize without clipping (SSQR and HPTQ).",
+    "B": "The same theorem, found independently; damping as rows appended to the inputs; targets for layers "
+    "whose inputs have changed.",
+    "W": "Spacings for each column that make all edges of the box equal come close to the rate-distortion limit.",
+    "Babai": "Round-off and nearest plane, and how far from the closest point they can be on a reduced basis.",
+    "GPTQ": "The algorithm that quantizes large models in hours, stated without any lattice.",
+    "OBQ": "The greedy ancestor: round the cheapest weight, let the others make up for it.",
+}
+
 
 def page() -> None:
     lesson.title("Laws and sources", "Who says so, and where can it be checked?")
@@ -26,8 +37,8 @@ def page() -> None:
     st.subheader("The papers", anchor="papers")
     for key, paper in PAPERS.items():
         claimed = [law.number for law in LAWS if f"[{key}]" in law.source]
-        laws = f" Laws {', '.join(claimed)}." if claimed else ""
-        st.markdown(f"- **[{key}]** {paper}.{laws}")
+        laws = f" Checked here as {', '.join(claimed)}." if claimed else ""
+        st.markdown(f"- **[{key}]** {paper}. *Claims:* {CLAIMS[key]}{laws}")
     st.subheader("The laws", anchor="all-laws")
     for law in LAWS:
         _show(law)

@@ -25,7 +25,7 @@ _memory = st.components.v2.component(
             merged[page] = state;
             more = true;
         }
-        try { sessionStorage.setItem(storage, JSON.stringify(merged)); } catch { /* not allowed: forgotten on reload */ }
+        try { sessionStorage.setItem(storage, JSON.stringify(merged)); } catch { /* not allowed */ }
         if (more) setStateValue("kept", merged);
     }""",
 )

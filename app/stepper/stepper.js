@@ -68,6 +68,9 @@ class Stepper {
     this.gone = new AbortController();
     const options = { signal: this.gone.signal };
     document.addEventListener("keydown", (event) => this.pressKey(event), options);
+    // Something else on the page (a list of what the steps show) leads; describe() tells it where we are.
+    const led = ({ detail }) => detail.name === this.data.name && (this.pause(), this.goTo(detail.step));
+    document.addEventListener("nearest-plane:go-to", led, options);
     document.addEventListener("visibilitychange", () => document.hidden && this.pause(), options);
     this.resizing = new ResizeObserver(() => this.graph.clientWidth !== this.drawnWidth && this.requestDraw());
     this.resizing.observe(this.graph);
@@ -317,6 +320,8 @@ class Stepper {
     // aria-disabled and not disabled: a disabled button loses the keyboard focus.
     for (const name of ["first", "back"]) this.buttons[name].setAttribute("aria-disabled", this.step === 0);
     for (const name of ["last", "forward"]) this.buttons[name].setAttribute("aria-disabled", this.step === this.lastStep);
+    const shown = { name: this.data.name, step: this.step };
+    document.dispatchEvent(new CustomEvent("nearest-plane:shows", { detail: shown }));
     this.buttons.play.setAttribute("aria-label", this.timer ? "Pause" : "Play");
     this.buttons.play.setAttribute("aria-pressed", Boolean(this.timer));
     this.buttons.reset.hidden = !hasScene;
