@@ -13,7 +13,7 @@ from app.snippets import both_algorithms_snippet
 from app.step_tables import center_formula, lockstep_table, obq_table, propagation_formulas
 from lattice_core import PRESETS, Problem, laws, obq, random_problem
 
-HEIGHT = 480
+HEIGHT = 460
 
 
 def page() -> None:
@@ -35,14 +35,9 @@ def page() -> None:
         draggable=problem.size == 2,
         height=HEIGHT,
     )
-    if shared_problem.shows("controls"):
-        weight_and_damping_inputs()
-    if shared_problem.shows("numbers"):
-        _numbers(problem, step)
+    _numbers(problem, step)
     if shared_problem.shows("quiz"):
         _quiz(problem)
-    if shared_problem.shows("try"):
-        _try()
     if shared_problem.shows("laws"):
         laws_panel(
             [
@@ -53,6 +48,10 @@ def page() -> None:
                 laws.nothing_to_gain_by_composing(problem, step),
             ]
         )
+    if shared_problem.shows("numbers"):
+        _obq(problem, step)
+    if shared_problem.shows("try"):
+        _try()
     lesson.code(both_algorithms_snippet(problem))
     lesson.sources(
         {
@@ -70,39 +69,50 @@ def page() -> None:
 
 
 def _numbers(problem: Problem, step: int) -> None:
-    st.subheader("Number by number", anchor="numbers")
-    lockstep_table(problem, step)
-    if not 1 <= step <= problem.size:
-        st.caption("Steps 1 to c show the formulas of both algorithms with their numbers.")
-        return
-    picture, algebra = st.columns(2, gap="large")
-    with picture:
-        st.markdown(f"**Babai, step {step}:** where the target stands between the planes.")
-        st.latex(center_formula(problem, step))
+    table, formulas = st.columns([5, 4], gap="large")
+    with table:
+        if shared_problem.shows("numbers"):
+            st.subheader("Number by number", anchor="numbers")
+            lockstep_table(problem, step)
+            if not 1 <= step <= problem.size:
+                st.caption("Steps 1 to c show the formulas of both algorithms with their numbers.")
+        if shared_problem.shows("controls"):
+            weight_and_damping_inputs()
+    if shared_problem.shows("numbers") and 1 <= step <= problem.size:
+        with formulas:
+            _formulas(problem, step)
+
+
+def _formulas(problem: Problem, step: int) -> None:
+    st.markdown(f"**Babai, step {step}:** where the target stands between the planes.")
+    st.latex(center_formula(problem, step))
+    st.caption(
+        "$b^*$: the part of $b$ at right angles to the planes. $r$: the target less the "
+        "multiples of basis vectors chosen so far."
+    )
+    st.markdown(f"**GPTQ, step {step}:** what is pushed to whom.")
+    pushes = propagation_formulas(problem, step)
+    for formula in pushes:
+        st.latex(formula)
+    if pushes:
         st.caption(
-            "$b^*$: the part of $b$ at right angles to the planes. $r$: the target less the "
-            "multiples of basis vectors chosen so far."
+            "$J$: the weights not yet rounded, $j$ among them. $\\bar H$: the damped Hessian."
         )
-    with algebra:
-        st.markdown(f"**GPTQ, step {step}:** what is pushed to whom.")
-        formulas = propagation_formulas(problem, step)
-        for formula in formulas:
-            st.latex(formula)
-        if formulas:
-            st.caption(
-                "$J$: the weights not yet rounded, $j$ among them. $\\bar H$: the damped Hessian."
-            )
-        else:
-            st.caption("The last weight: nobody is left to take its error.")
-    with st.expander("Which weight would OBQ round now?", icon=":material/swap_vert:"):
-        st.markdown(
-            "OBQ, GPTQ's ancestor, has no fixed order. At each step it rounds the weight that costs "
-            "least. In the lattice that is the nearest of **all** planes, of whatever family (law L3)."
-        )
+    else:
+        st.caption("The last weight: nobody is left to take its error.")
+
+
+def _obq(problem: Problem, step: int) -> None:
+    st.subheader("Which weight would OBQ round now?", anchor="obq")
+    st.markdown(
+        "OBQ, GPTQ's ancestor, has no fixed order. At each step it rounds the weight that costs "
+        "least. In the lattice that is the nearest of **all** planes, of whatever family (law L3)."
+    )
+    if 1 <= step <= problem.size:
         obq_table(problem, step)
-        greedy = obq(problem.damped_hessian, problem.weights, problem.scales, problem.grid)
-        names = ", ".join(symbol("w", step.index) for step in greedy.steps)
-        st.caption(f"Left to choose at every step, OBQ rounds {names}.")
+    greedy = obq(problem.damped_hessian, problem.weights, problem.scales, problem.grid)
+    names = ", ".join(symbol("w", step.index) for step in greedy.steps)
+    st.caption(f"Left to choose at every step, OBQ rounds {names}.")
 
 
 def _quiz(problem: Problem) -> None:

@@ -53,8 +53,6 @@ def page() -> None:
             weight_and_damping_inputs()
     if shared_problem.shows("quiz"):
         _quiz(problem)
-    if shared_problem.shows("try"):
-        _try(problem)
     if shared_problem.shows("laws"):
         laws_panel(
             [
@@ -64,6 +62,8 @@ def page() -> None:
                 laws.no_order_beats_the_floor(problem),
             ]
         )
+    if shared_problem.shows("try"):
+        _try(problem)
     lesson.code(nearest_plane_snippet(problem))
     lesson.sources(
         {
