@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from app.background_job import BackgroundJobs
-from lattice_core import MinPivotStudy, Problem, closest_vector, min_pivot_study
+from app.figures.dictionary_pairs import dictionary_figure
+from lattice_core import PRESETS, MinPivotStudy, Problem, closest_vector, min_pivot_study
 from lattice_core.bound_laws import drawn_targets
 from lattice_core.inputs import FloatArray
 from lattice_core.many_targets import closest_codes_of_many, loss_ratios, nearest_plane_of_many
@@ -53,6 +55,12 @@ def sampled_loss_ratios(problem: Problem, count: int, seed: int) -> FloatArray |
 def min_pivot_measured(size: int, draws: int) -> MinPivotStudy:
     """min_pivot against the best order on random Hessians."""
     return min_pivot_study(size, draws)
+
+
+@st.cache_resource(show_spinner=False)
+def dictionary_on_show() -> go.Figure:
+    """The dictionary's figure, the same for all visitors; never changed."""
+    return dictionary_figure(PRESETS["skewed"].problem)
 
 
 @st.cache_resource(show_spinner=False)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.figures.dictionary_pairs import DICTIONARY, dictionary_figure
+from app.cached import dictionary_on_show
+from app.figures.dictionary_pairs import DICTIONARY
 from app.stepper import stepper
-from lattice_core import PRESETS
 
 STEPPER = "dictionary_stepper"
 
@@ -31,7 +31,7 @@ def dictionary() -> None:
         "Two languages for one thing. Point at a line, or select it: the figure lights up what it means in "
         "the lattice (left) and on the number lines of the weights (right)."
     )
-    words, picture = st.columns([2, 3], gap="medium")
+    picture, words = st.columns([3, 2], gap="medium")
     with words:
         _list(
             key="dictionary_list",
@@ -46,7 +46,7 @@ def dictionary() -> None:
         )
     with picture:
         stepper(
-            lambda: dictionary_figure(PRESETS["skewed"].problem),
+            dictionary_on_show,
             key=STEPPER,
             step=st.session_state.setdefault("dictionary_step", 0),
             on_step=_go_to,

@@ -111,7 +111,7 @@ DICTIONARY = (
 def dictionary_figure(problem: Problem) -> go.Figure:
     """A problem with two inputs; one frame for each `Pair` of the dictionary."""
     window = window_around(problem)
-    return stepped_figure(
+    figure = stepped_figure(
         [],
         lambda k: _traces(problem, DICTIONARY[k]),
         [f"{pair.quantization} ↔ {pair.lattice}" for pair in DICTIONARY],
@@ -125,10 +125,13 @@ def dictionary_figure(problem: Problem) -> go.Figure:
             "yaxis": {"domain": [0.46, 1]},
             "xaxis2": {"domain": [0.08, 1]},
             "yaxis2": {"domain": [0.04, 0.36]},
-            "margin": {"b": 140},
-            "height": 720,
+            "height": 560,
         },
     )
+    for frame in figure.frames:  # the legend names what is lit
+        for trace in frame.data:
+            trace.showlegend = bool(trace.showlegend) and trace.opacity == 1
+    return figure
 
 
 def _traces(problem: Problem, pair: Pair) -> list[Trace]:
