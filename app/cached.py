@@ -10,8 +10,10 @@ from app.background_job import BackgroundJobs
 from app.figures.dictionary_pairs import dictionary_figure
 from lattice_core import PRESETS, MinPivotStudy, Problem, closest_vector, min_pivot_study
 from lattice_core.bound_laws import drawn_targets
+from lattice_core.damping_path import DampingCurve, damping_curve
 from lattice_core.inputs import FloatArray
 from lattice_core.many_targets import closest_codes_of_many, loss_ratios, nearest_plane_of_many
+from lattice_core.overfitting import Overfitting, overfitting
 from lattice_core.recorded_row_shares import LayerRowShares
 
 if TYPE_CHECKING:
@@ -61,6 +63,18 @@ def min_pivot_measured(size: int, draws: int) -> MinPivotStudy:
 def dictionary_on_show() -> go.Figure:
     """The dictionary's figure, the same for all visitors; never changed."""
     return dictionary_figure(PRESETS["skewed"].problem)
+
+
+@st.cache_data(max_entries=40, show_spinner=False)
+def overfitting_measured(samples: int, seed: int) -> Overfitting:
+    """A made-up layer, calibrated on few or many inputs, for each damping."""
+    return overfitting(samples, seed=seed)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def losses_by_damping(problem: Problem) -> DampingCurve:
+    """Losses and bounds of a problem along many dampings."""
+    return damping_curve(problem)
 
 
 @st.cache_resource(show_spinner=False)

@@ -32,7 +32,26 @@ class LessonOption:
     help: str = ""
 
 
-OPTIONS: dict[str, LessonOption] = {}
+OPTIONS: dict[str, LessonOption] = {
+    "seen": LessonOption(
+        "Calibration inputs",
+        {count: count for count in ("16", "32", "48", "64", "128", "512")},
+        "32",
+        "The layer has 32 inputs. With fewer samples H is singular.",
+    ),
+    "draw": LessonOption(
+        "Draw", {"0": "first", "1": "second", "2": "third"}, "0", "Another layer, other inputs."
+    ),
+    "recorded": LessonOption(
+        "Recorded layer",
+        {
+            f"{block}.{part}": f"Block {block}, {part}"
+            for block in (0, 10, 20)
+            for part in ("q_proj", "up_proj", "down_proj")
+        },
+        "10.down_proj",
+    ),
+}
 
 
 def open_options(query: Mapping[str, str]) -> list[str]:

@@ -50,6 +50,8 @@ LEGEND = frozenset(
         "taken before",
         "projected out",
         "box of these edges",
+        "round-off cell",
+        "rounded to nearest",
     }
 )
 
@@ -60,7 +62,7 @@ def stepped_figure(
     sentences: Sequence[str],
     layout: dict,
     *,
-    target_trace: int | None = None,
+    handles: dict[str, int] | None = None,
     narrow: dict | None = None,
 ) -> go.Figure:
     """A figure with one frame for each sentence.
@@ -75,12 +77,12 @@ def stepped_figure(
         What happens in each frame.
     layout : dict
         Plotly layout.
-    target_trace : int, optional
-        Index in `still` of the point that may be dragged.
+    handles : dict of int, optional
+        The points that may be dragged: by name, their indices in `still`.
     narrow : dict, optional
         Layout patch for narrow screens.
     """
-    meta = {"sentences": list(sentences), "target_trace": target_trace, "narrow": narrow or {}}
+    meta = {"sentences": list(sentences), "handles": handles or {}, "narrow": narrow or {}}
     pictures = [moving(k) for k in range(len(sentences))]
     named: set[str] = set()
     for copies in [*([trace] for trace in still), *map(list, zip(*pictures, strict=True))]:

@@ -1,0 +1,1 @@
+"""Parts of the lesson on damping: the numbers of each λ, the appended block, held-out losses."""
