@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.address_bar import show_link
+from app.address_bar import is_followed, show_link
 from app.choice_link import ChoiceLink, Options
 from app.shared_problem import plain
 
@@ -51,8 +51,8 @@ class ChoiceWidgets:
         return st.session_state[self.state]
 
     def open(self, read: Callable[[Mapping[str, str]], ChoiceLink[Any]]) -> bool:
-        """Read the link that opened the session; false if that was done before."""
-        if self.state in st.session_state:
+        """Read the link that opened the session, or was followed in it; false if that was done."""
+        if self.state in st.session_state and not is_followed():
             return False
         link = read(st.query_params.to_dict())
         st.session_state[self.state] = link.choice
@@ -64,10 +64,7 @@ class ChoiceWidgets:
 
     def show_link(self) -> None:
         """Keep the address bar in step."""
-        query = self.choice.to_query()
-        if st.session_state.hidden:
-            query["hide"] = ",".join(st.session_state.hidden)
-        show_link(query)
+        show_link(self.choice.to_query())
 
     def select(
         self,

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from app import shared_problem
+from app.classroom.share import for_a_class
 from app.figures.numbers import symbol
 from app.order_names import ORDER_NAMES
+from app.session_link import SessionLink
 from lattice_core import PRESETS, IntegerGrid, Problem, random_problem
 
 
@@ -169,7 +171,6 @@ def _share() -> None:
     with st.popover("Share", icon=":material/link:"):
         st.write("The address bar always holds a link to what you see.")
         address = (st.context.url or "").partition("?")[0]
-        st.code(f"{address}?{shared_problem.link_to_here()}", language=None, wrap_lines=True)
-        st.write("For a class: the same, with the controls and the laws hidden.")
-        lesson = shared_problem.link_to_here(("controls", "laws", "code"))
-        st.code(f"{address}?{lesson}", language=None, wrap_lines=True)
+        alone = shared_problem.link_to_here(SessionLink())
+        st.code(f"{address}?{alone}", language=None, wrap_lines=True)
+        for_a_class(address)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.address_bar import close_run, open_session_link
 from app.course import progress
 from app.navigation import is_laboratory, pages
-from app.shared_problem import open_link
+from app.shared_problem import nonsense, open_link
 
 st.set_page_config(
     page_title="Nearest Plane",
@@ -22,7 +23,10 @@ st.html(
     "{display: block; overflow-x: auto; max-width: 100%}}</style>"
 )
 page = st.navigation(pages(), position="top")
+for notice in open_session_link():
+    nonsense(notice)
 open_link(to_problem=not is_laboratory(page))
 progress.begin_visit(page.title)
 page.run()
+close_run()
 progress.remember_in_browser()

@@ -12,34 +12,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.lesson_options import OPTIONS
+from app.session_link import NAMES, cut
 from lattice_core import ORDERS, PRESETS, Problem, random_problem
 
 DEFAULT = "skewed"
 MOST_LINKED_INPUTS = 4
-HIDEABLE = (
-    "controls",
-    "numbers",
-    "quiz",
-    "try",
-    "laws",
-    "takeaway",
-    "code",
-    "sources",
-    "downloads",
-)
+MOST_STEPS = 60  # of any lesson; one with fewer shows its last
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a link says: the problem, the step, what to hide; and what in it made no sense."""
+    """What a link says: the problem, the step; and what in it made no sense."""
 
     problem: Problem
     step: int = 0
-    hidden: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 
-def to_query(problem: Problem, step: int, hidden: tuple[str, ...] = ()) -> dict[str, str]:
+def to_query(problem: Problem, step: int) -> dict[str, str]:
     """The query parameters that restore this state."""
     query = {"problem": problem.name}
     if problem.name == "random":
@@ -62,8 +52,6 @@ def to_query(problem: Problem, step: int, hidden: tuple[str, ...] = ()) -> dict[
         query["damping"] = repr(problem.damping)
     if step:
         query["step"] = str(step)
-    if hidden:
-        query["hide"] = ",".join(hidden)
     return query
 
 
@@ -79,21 +67,13 @@ def from_query(query: Mapping[str, str]) -> Link:
         try:
             problem = change(problem, query[name])
         except (ValueError, OverflowError) as error:
-            notices.append(f"{name}={_cut(query[name])} was ignored: {error}")
-    step = _step(query.get("step", "0"), problem, notices)
-    hidden = []
-    for word in filter(None, query.get("hide", "").split(",")):
-        if word in HIDEABLE:
-            hidden.append(word)
-        else:
-            notices.append(
-                f"hide={_cut(word)} was ignored: one of {', '.join(HIDEABLE)} was wanted."
-            )
-    known = {"problem", "inputs", "seed", "hessian", "scales", "step", "hide", *_CHANGES, *OPTIONS}
+            notices.append(f"{name}={cut(query[name])} was ignored: {error}")
+    step = _step(query.get("step", "0"), notices)
+    known = {"problem", "inputs", "seed", "hessian", "scales", "step", *_CHANGES, *OPTIONS, *NAMES}
     unknown = sorted(set(query) - known - {"embed", "embed_options"})
     if unknown:
-        notices.append(f"Unknown in the link, ignored: {_cut(', '.join(unknown))}.")
-    return Link(problem, step, tuple(hidden), tuple(notices))
+        notices.append(f"Unknown in the link, ignored: {cut(', '.join(unknown))}.")
+    return Link(problem, step, tuple(notices))
 
 
 def _base(query: Mapping[str, str], notices: list[str]) -> Problem:
@@ -112,7 +92,7 @@ def _base(query: Mapping[str, str], notices: list[str]) -> Problem:
     except (KeyError, ValueError, OverflowError) as error:
         reason = f"{error.args[0]} is missing." if isinstance(error, KeyError) else str(error)
         notices.append(
-            f"problem={_cut(name)} was ignored: {reason} The first preset is shown in its place."
+            f"problem={cut(name)} was ignored: {reason} The first preset is shown in its place."
         )
         return PRESETS[DEFAULT].problem
 
@@ -158,11 +138,12 @@ _CHANGES = {
 }
 
 
-def _step(text: str, problem: Problem, notices: list[str]) -> int:
-    last = problem.size + 1
-    if text.isascii() and text.isdigit() and int(text) <= last:
+def _step(text: str, notices: list[str]) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= MOST_STEPS:
         return int(text)
-    notices.append(f"step={_cut(text)} was ignored: a whole number from 0 to {last} was wanted.")
+    notices.append(
+        f"step={cut(text)} was ignored: a whole number from 0 to {MOST_STEPS} was wanted."
+    )
     return 0
 
 
@@ -174,19 +155,15 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"“{_cut(text)}” came; a number was wanted.") from None
+        raise ValueError(f"“{cut(text)}” came; a number was wanted.") from None
 
 
 def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"“{_cut(text)}” came; a whole number was wanted.") from None
+        raise ValueError(f"“{cut(text)}” came; a whole number was wanted.") from None
 
 
 def _numbers(values: object) -> str:
     return ",".join(repr(float(value)) for value in np.asarray(values))  # exact, and short
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
