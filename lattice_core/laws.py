@@ -16,6 +16,7 @@ from lattice_core.lattice import Lattice
 from lattice_core.nearest_plane import nearest_plane
 from lattice_core.orders import ORDERS, resolve_order
 from lattice_core.problem import Problem
+from lattice_core.trace import RoundingTrace
 
 TOLERANCE = 1e-6
 
@@ -82,10 +83,15 @@ def factor_does_not_matter(problem: Problem, seed: int = 0) -> LawCheck:
     )
 
 
-def propagation_is_projection(problem: Problem, step: int) -> LawCheck:
-    """L2 at one step: GPTQ's moved weights are the projection of the target on the plane."""
+def propagation_is_projection(
+    problem: Problem, step: int, trace: RoundingTrace | None = None
+) -> LawCheck:
+    """L2 at one step: GPTQ's moved weights are the projection of the target on the plane.
+
+    `trace` is the run to check where it is not the problem's own.
+    """
     step = min(max(step, 1), problem.size)
-    trace = problem.gptq
+    trace = trace or problem.gptq
     chosen = trace.order[:step]
     free = trace.order[step:]
     basis = problem.lattice.basis
@@ -135,10 +141,11 @@ def obq_takes_the_nearest_plane(problem: Problem, step: int) -> LawCheck:
     )
 
 
-def gptq_is_babai(problem: Problem) -> LawCheck:
-    """L4: the same centres, step by step."""
-    left, right = problem.gptq.centers, problem.babai.centers
-    same_codes = bool((problem.gptq.codes == problem.babai.codes).all())
+def gptq_is_babai(problem: Problem, trace: RoundingTrace | None = None) -> LawCheck:
+    """L4: the same centres, step by step. `trace` is GPTQ's run where not the problem's own."""
+    trace = trace or problem.gptq
+    left, right = trace.centers, problem.babai.centers
+    same_codes = bool((trace.codes == problem.babai.codes).all())
     return LawCheck(
         "L4",
         "GPTQ is Babai's nearest plane",
@@ -154,10 +161,15 @@ def gptq_is_babai(problem: Problem) -> LawCheck:
     )
 
 
-def nothing_to_gain_by_composing(problem: Problem, step: int) -> LawCheck:
-    """L5 at one step: Babai started again from the moved target finds the same later centres."""
+def nothing_to_gain_by_composing(
+    problem: Problem, step: int, trace: RoundingTrace | None = None
+) -> LawCheck:
+    """L5 at one step: Babai started again from the moved target finds the same later centres.
+
+    `trace` is GPTQ's run where it is not the problem's own.
+    """
     step = min(max(step, 1), problem.size - 1)
-    moved = problem.lattice.point(problem.gptq.coordinates_after(step))
+    moved = problem.lattice.point((trace or problem.gptq).coordinates_after(step))
     again = nearest_plane(problem.lattice, moved, problem.order_indices, problem.grid)
     left, right = problem.babai.centers[step:], again.centers[step:]
     return LawCheck(
@@ -175,11 +187,15 @@ def nothing_to_gain_by_composing(problem: Problem, step: int) -> LawCheck:
     )
 
 
-def loss_is_bounded(problem: Problem) -> LawCheck:
-    """L6, and L9 where it is void: loss ≤ ¼ Σ D_j s_j²."""
+def loss_is_bounded(problem: Problem, trace: RoundingTrace | None = None) -> LawCheck:
+    """L6, and L9 where it is void: loss ≤ ¼ Σ D_j s_j².
+
+    `trace` is GPTQ's run where it is not the problem's own.
+    """
+    trace = trace or problem.gptq
     bound = _bound(problem)
-    loss = problem.gptq.squared_distance
-    clipped = sum(step.clipped for step in problem.gptq.steps)
+    loss = problem.loss_of(trace.codes)
+    clipped = sum(step.clipped for step in trace.steps)
     return LawCheck(
         "L6",
         "The loss has a bound",
@@ -196,11 +212,14 @@ def loss_is_bounded(problem: Problem) -> LawCheck:
     )
 
 
-def squares_add_up(problem: Problem) -> LawCheck:
-    """The legs of the projection path are orthogonal: their squares sum to the loss."""
-    legs = float(sum(step.plane_distance**2 for step in problem.babai.steps))
-    error = problem.babai.codes * np.array(problem.scales) - np.array(problem.weights)
-    loss = float(error @ problem.damped_hessian @ error)
+def squares_add_up(problem: Problem, trace: RoundingTrace | None = None) -> LawCheck:
+    """The legs of the projection path are orthogonal: their squares sum to the loss.
+
+    `trace` is the run to check where it is not Babai's on the problem.
+    """
+    trace = trace or problem.babai
+    legs = float(sum(step.plane_distance**2 for step in trace.steps))
+    loss = problem.loss_of(trace.codes)
     return LawCheck(
         "L2",
         "The squares of the legs add up to the loss",

@@ -129,6 +129,11 @@ class Problem:
         """GPTQ on the damped Hessian, same order."""
         return gptq(self.damped_hessian, self.weights, self.scales, self.order_indices, self.grid)
 
+    def loss_of(self, codes: ArrayLike) -> float:
+        """Damped loss ``(q − w)ᵀ H̄ (q − w)`` of these codes (c,), from the weights themselves."""
+        error = np.asarray(codes) * np.array(self.scales) - np.array(self.weights)
+        return float(error @ self.damped_hessian @ error)
+
     def with_target(self, point: ArrayLike) -> "Problem":
         """The problem whose weights put the target at this point (c,) of the lattice's space."""
         return replace(self, weights=self.lattice.coordinates(point) * np.array(self.scales))
