@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import shared_problem
 from app.shared_problem import shows
-from app.stepper import stepper
+from app.stepper import OnDrag, stepper
 from lattice_core import Problem
 
 PAPERS = {
@@ -42,7 +42,13 @@ def title(text: str, question: str) -> None:
 
 
 def stepped(
-    draw: Callable[[Problem], go.Figure], *, key: str, draggable: bool, height: int = 520
+    draw: Callable[[Problem], go.Figure],
+    *,
+    key: str,
+    draggable: bool,
+    height: int = 520,
+    last_step: int | None = None,
+    on_drag: OnDrag = shared_problem.drag,
 ) -> None:
     """The page's figure in the stepper.
 
@@ -53,16 +59,20 @@ def stepped(
     key : str
         Of the stepper; another for another number of inputs.
     draggable : bool
-        Whether the figure has a target to drag.
+        Whether the figure has points to drag.
     height : int
         In pixels.
+    last_step : int, optional
+        Of the figure; c + 1 by default.
+    on_drag : callable
+        What a drag does; by default it moves the target.
     """
     stepper(
         lambda: draw(shared_problem.problem()),
         key=key,
-        step=shared_problem.step(),
+        step=shared_problem.step(last_step),
         on_step=shared_problem.go_to,
-        on_target=(lambda x, y, final: shared_problem.drag_target(x, y)) if draggable else None,
+        on_drag=on_drag if draggable else None,
         height=height,
     )
 

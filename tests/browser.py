@@ -167,7 +167,7 @@ class StepperOnPage:
         self.page = page
         self.root = page.locator(f".st-key-{key} .stepper")
         self.graph = self.root.locator(".stepper-graph")
-        self.handle = self.root.locator(".stepper-handle")
+        self.handle = self.handle_of("target")
         self.sentence = self.root.locator(".stepper-sentence")
         self.position = self.root.locator(".stepper-position")
         self.message = self.root.locator(".stepper-message")
@@ -201,8 +201,12 @@ class StepperOnPage:
     def camera(self, scene: str = "scene") -> dict:
         return self.ask(f"gd._fullLayout.{scene}.camera.eye")
 
-    def handle_centre(self) -> tuple[float, float]:
-        box = self.handle.bounding_box()
+    def handle_of(self, name: str) -> Any:
+        """The ring around a point that can be dragged."""
+        return self.root.locator(f".stepper-handle[data-handle={name}]")
+
+    def handle_centre(self, name: str = "target") -> tuple[float, float]:
+        box = self.handle_of(name).bounding_box()
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def turn_scene(self, right: float = 80, down: float = 40) -> None:

@@ -74,7 +74,7 @@ def flat_figure(target: tuple[float, float]) -> go.Figure:
             "measured from the origin of the lattice."
             for part in parts
         ],
-        "target_trace": len(figure.data) - 1,
+        "handles": {"target": len(figure.data) - 1},
         "narrow": {
             "height": 640,
             "xaxis": {"domain": [0, 1]},
@@ -128,7 +128,7 @@ def keep_step(step: int) -> None:
 
 
 def flat_page() -> None:
-    def keep_target(x: float, y: float, final: bool) -> None:
+    def keep_target(handle: str, x: float, y: float, final: bool) -> None:
         st.session_state.target = (x, y)
         st.session_state.drags = st.session_state.get("drags", 0) + (not final)
         st.session_state.drops = st.session_state.get("drops", 0) + final
@@ -142,7 +142,7 @@ def flat_page() -> None:
         key="flat",
         step=step,
         on_step=keep_step,
-        on_target=keep_target,
+        on_drag=keep_target,
         height=420,
     )
     st.button("Go to step 2", on_click=lambda: keep_step(2))

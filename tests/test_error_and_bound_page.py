@@ -122,7 +122,7 @@ def test_box_stands_around_the_answer_in_every_frame_and_in_the_window(name) -> 
 def test_only_two_inputs_have_a_target_to_drag() -> None:
     for name, problem in PROBLEMS.items():
         figure = error_figure(problem)
-        index = figure.layout.meta["target_trace"]
+        index = figure.layout.meta["handles"].get("target")
         assert (index is not None) == (problem.size == 2), name
         if index is not None:
             shown = figure.data[index]

@@ -139,9 +139,9 @@ def test_figure_keeps_the_contract_of_the_stepper(name, make) -> None:
             assert type(figure.data[place]) is type(trace)
             assert figure.data[place].showlegend == trace.showlegend
     if problem.size == 2:
-        assert figure.data[meta["target_trace"]].name == "target y"
+        assert figure.data[meta["handles"]["target"]].name == "target y"
     else:
-        assert meta["target_trace"] is None
+        assert meta["handles"] == {}
     assert len(figure.to_json()) < 100_000  # it is sent anew for every position of a drag
 
 

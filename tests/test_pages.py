@@ -89,7 +89,7 @@ def test_orders_change_the_figure_and_the_table(file, order) -> None:
 def test_target_in_the_figure_is_the_problems() -> None:
     problem = PRESETS["real_two_inputs"].problem
     figure = figure_on(open_page("nearest_plane.py", problem, 1))["figure"]
-    target = figure["data"][figure["layout"]["meta"]["target_trace"]]
+    target = figure["data"][figure["layout"]["meta"]["handles"]["target"]]
     assert [target["x"][0], target["y"][0]] == pytest.approx(list(problem.target))
 
 

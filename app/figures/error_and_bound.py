@@ -50,7 +50,7 @@ def error_figure(problem: Problem) -> go.Figure:
         ),
         sentences(problem),
         {**layout, **bound_bars.axes(problem, (0.52, 1)), **SURROUNDINGS},
-        target_trace=len(still) - 1 if problem.size == 2 else None,
+        handles={"target": len(still) - 1} if problem.size == 2 else None,
         narrow={
             **patch,
             "xaxis2": {"domain": [0, 1]},

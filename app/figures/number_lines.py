@@ -39,7 +39,7 @@ def lockstep_figure(problem: Problem) -> go.Figure:
         lambda step: moving_picture(problem, window, step) + moving_traces(problem, step),
         sentences(problem),
         {**layout, **axes(problem, 0.58), **plane.SURROUNDINGS},
-        target_trace=len(picture) - 1 if problem.size == 2 else None,
+        handles={"target": len(picture) - 1} if problem.size == 2 else None,
         narrow={
             **patch,
             "xaxis2": {"domain": [0.08, 1]},

@@ -25,7 +25,7 @@ def plane_figure(problem: Problem) -> go.Figure:
         lambda step: moving_traces(problem, window, step),
         sentences(problem),
         {**axes(window), **SURROUNDINGS},
-        target_trace=len(still) - 1,
+        handles={"target": len(still) - 1},
         narrow={"height": 420},
     )
 

@@ -1,16 +1,16 @@
-"""The one custom component: shows a plotly figure with frames, steps through it, drags its target.
+"""The one custom component: shows a plotly figure with frames, steps through it, drags its points.
 
 Python decides what is drawn; the browser only shows it. The figure arrives with one frame a step, so stepping needs
-no server; the server is told where the browser stopped and where the target was dragged. There is no lattice
+no server; the server is told where the browser stopped and where a point was dragged. There is no lattice
 arithmetic in ``stepper.js``.
 
-Two parts. The figure is in a fragment of its own: while the target is dragged, only the figure is answered, at once.
-Where the visitor stopped (a step, a target let go) is told through a second, invisible component in the page itself,
+Two parts. The figure is in a fragment of its own: while a point is dragged, only the figure is answered, at once.
+Where the visitor stopped (a step, a point let go) is told through a second, invisible component in the page itself,
 so that the whole page follows. (``st.rerun`` in the fragment would do the same, but with quick steps the figure is now
 and then taken down and put up again, and loses its camera.)
 
 Who is ahead? Each thing the visitor does in the browser carries a growing ``count``. Every answer echoes the last
-count that Python had seen. While the echo lags behind, the browser keeps its own step and target, because the answer
+count that Python had seen. While the echo lags behind, the browser keeps its own step and points, because the answer
 is older than the visitor's hand; once it has caught up, the browser follows the server, whatever it says.
 """
 
@@ -21,6 +21,9 @@ from pathlib import Path
 import plotly
 import plotly.graph_objects as go
 import streamlit as st
+
+# Called with a handle's name, where it is now, and whether it was let go.
+OnDrag = Callable[[str, float, float, bool], None]
 
 # Relative, so that it also works behind a proxy's prefix; the version makes browsers drop an older cached copy.
 _PLOTLY_URL = f"app/static/plotly.min.js?v={plotly.__version__}"
@@ -55,10 +58,10 @@ def stepper(
     key: str,
     step: int,
     on_step: Callable[[int], None],
-    on_target: Callable[[float, float, bool], None] | None = None,
+    on_drag: OnDrag | None = None,
     height: int = 520,
 ) -> None:
-    """Show a figure with frames: buttons, keys and a scrub bar step through it, its target can be dragged.
+    """Show a figure with frames: buttons, keys and a scrub bar step through it, some of its points can be dragged.
 
     Parameters
     ----------
@@ -69,7 +72,8 @@ def stepper(
         ``figure.layout.meta`` is a dict with
 
         - ``"sentences"``: plain text for every frame, shown below the figure and read by screen readers;
-        - ``"target_trace"`` (optional): index of the 2-D scatter trace whose one point may be dragged;
+        - ``"handles"`` (optional): name of each point that may be dragged, to the index of its trace, a 2-D scatter
+          of this one point; ``{"target": 3}``. A screen reader hears the trace's name;
         - ``"narrow"`` (optional): layout patch for components narrower than 640 px.
 
         Colours of text, axes, legend and background follow the page's theme unless the figure sets them.
@@ -80,8 +84,8 @@ def stepper(
         shows the last, since a new figure may have fewer frames than the step in a link.
     on_step : callable
         ``on_step(step)`` is called before the page is rerun when the browser has stopped at another step.
-    on_target : callable, optional
-        ``on_target(x, y, final)`` is called before the figure is drawn anew while the target is dragged, in the
+    on_drag : callable, optional
+        ``on_drag(handle, x, y, final)`` is called before the figure is drawn anew while a point is dragged, in the
         coordinates of its axes; ``final`` is true once it is let go: then the whole page is rerun.
     height : int
         Height of the figure in pixels, without the controls; ``meta["narrow"]["height"]`` replaces it when narrow.
@@ -89,25 +93,25 @@ def stepper(
     Raises
     ------
     ValueError
-        If the figure has no frames, not one sentence a frame, or a target to drag and no ``on_target``.
+        If the figure has no frames, not one sentence a frame, or points to drag and no ``on_drag``.
     """
 
     def stopped() -> None:
         on_step(st.session_state[_teller(key)]["step"]["step"])
 
     def dropped() -> None:
-        target = st.session_state[_teller(key)]["target"]
-        if on_target:
-            on_target(target["x"], target["y"], True)
+        drag = st.session_state[_teller(key)]["drag"]
+        if on_drag:
+            on_drag(drag["handle"], drag["x"], drag["y"], True)
 
     with st.container(gap=None):
-        _figure(draw, key, step, on_target, height)
+        _figure(draw, key, step, on_drag, height)
         _tell(
             key=_teller(key),
             data={"name": key, "heard": max(_counts(_teller(key)))},
-            default={"step": None, "target": None},
+            default={"step": None, "drag": None},
             on_step_change=stopped,
-            on_target_change=dropped,
+            on_drag_change=dropped,
             height="content",
         )
 
@@ -117,17 +121,17 @@ def _figure(
     draw: Callable[[], go.Figure],
     key: str,
     step: int,
-    on_target: Callable[[float, float, bool], None] | None,
+    on_drag: OnDrag | None,
     height: int,
 ) -> None:
     described = json.loads(draw().to_json())
-    _require_contract(described, on_target)
+    _require_contract(described, on_drag)
 
     def dragged() -> None:
-        target = st.session_state[key]["target"]
+        drag = st.session_state[key]["drag"]
         # One run may bring a drag and the drop after it, in either order: the older must not win.
-        if on_target and target["count"] > max(_counts(_teller(key))):
-            on_target(target["x"], target["y"], False)
+        if on_drag and drag["count"] > max(_counts(_teller(key))):
+            on_drag(drag["handle"], drag["x"], drag["y"], False)
 
     _mount(
         key=key,
@@ -139,8 +143,8 @@ def _figure(
             "name": key,
             "plotly_url": _PLOTLY_URL,
         },
-        default={"target": None},
-        on_target_change=dragged,
+        default={"drag": None},
+        on_drag_change=dragged,
         height="content",
     )
 
@@ -152,11 +156,11 @@ def _teller(key: str) -> str:
 def _counts(key: str) -> list[int]:
     """The counts of the events that Python has last seen from this component."""
     state = st.session_state.get(key) or {}
-    events = (state.get(name) for name in ("step", "target"))
+    events = (state.get(name) for name in ("step", "drag"))
     return [0, *(event["count"] for event in events if event)]
 
 
-def _require_contract(described: dict, on_target: Callable | None) -> None:
+def _require_contract(described: dict, on_drag: OnDrag | None) -> None:
     frames = described.get("frames") or []
     meta = described["layout"].get("meta") or {}
     sentences = meta.get("sentences") or []
@@ -167,7 +171,5 @@ def _require_contract(described: dict, on_target: Callable | None) -> None:
             f"stepper: {len(sentences)} sentences for {len(frames)} frames; "
             'put one for each frame into figure.layout.meta["sentences"].'
         )
-    if meta.get("target_trace") is not None and on_target is None:
-        raise ValueError(
-            "stepper: the figure has a target_trace; pass on_target, or leave target_trace out."
-        )
+    if meta.get("handles") and on_drag is None:
+        raise ValueError("stepper: the figure has handles; pass on_drag, or leave handles out.")

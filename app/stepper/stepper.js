@@ -1,9 +1,9 @@
-// Shows a plotly figure with frames: steps, plays, scrubs, drags its target. Draws what Python sent, computes nothing.
+// Shows a plotly figure with frames: steps, plays, scrubs, drags its points. Draws what Python sent, computes nothing.
 //
 // For tests, the graph element carries __stepper = {
 //   step,                 the step on the screen (set once it is drawn)
 //   drawMilliseconds,     one number a drawing: from the first line of draw() until Plotly.react has finished
-//   answerMilliseconds,   one number an answered target: from sending it until the figure that answers it is drawn
+//   answerMilliseconds,   one number an answered drag: from sending it until the figure that answers it is drawn
 // }
 
 const NARROW = 640; // px; the same width as the container query in stepper.css
@@ -29,13 +29,15 @@ export default function ({ data, parentElement, setStateValue }) {
 class Stepper {
   constructor(root, data) {
     this.root = root;
-    for (const part of ["graph", "handle", "message", "scrub", "position", "sentence"])
+    for (const part of ["stage", "graph", "message", "scrub", "position", "sentence"])
       this[part] = root.querySelector(`.stepper-${part}`);
     this.buttons = Object.fromEntries([...root.querySelectorAll("button")].map((b) => [b.dataset.action, b]));
     this.step = data.step;
     this.count = data.echo; // of the last thing the visitor did; the server echoes the last one it has seen
-    this.drag = null; // {x, y, ranges, offset, held}: the visitor's target until the server has answered it
-    this.flight = null; // {count, sent}: the one target on its way to Python
+    this.handles = new Map(); // name of a point that can be dragged -> its ring
+    this.drag = null; // {name, ranges, offset, held, moved, waiting}: the drag under way, until the server has answered it
+    this.moved = new Map(); // name -> {x, y}: where the visitor has put points, until the server has caught up
+    this.flight = null; // {count, sent}: the one drag on its way to Python
     this.revision = 1; // plotly keeps camera and legend choices as long as this stays the same (and is not 0)
     this.graph.__stepper = { step: null, drawMilliseconds: [], answerMilliseconds: [] };
     this.listen();
@@ -60,10 +62,6 @@ class Stepper {
       this.goTo(Number(this.scrub.value));
       this.pause();
     });
-    this.handle.addEventListener("pointerdown", (event) => this.grab(event));
-    this.handle.addEventListener("pointermove", (event) => this.moveTarget(event));
-    this.handle.addEventListener("pointerup", () => this.release());
-    this.handle.addEventListener("pointercancel", () => this.release());
 
     this.gone = new AbortController();
     const options = { signal: this.gone.signal };
@@ -94,12 +92,14 @@ class Stepper {
     if (data.echo >= this.count) {
       this.step = data.step;
       if (!this.drag?.held) this.drag = null;
+      for (const name of this.moved.keys()) if (name !== this.drag?.name) this.moved.delete(name);
     }
+    this.provideHandles();
     this.step = Math.max(0, Math.min(this.step, this.lastStep));
     if (this.flight && data.echo >= this.flight.count) {
       this.answered = this.flight.sent;
       this.flight = null;
-      if (this.drag?.waiting) this.sendTarget(false);
+      if (this.drag?.waiting) this.sendDrag(false);
     }
     this.describe();
     this.requestDraw();
@@ -126,14 +126,14 @@ class Stepper {
     }, patience);
   }
 
-  sendTarget(final) {
-    const { x, y } = this.drag;
+  sendDrag(final) {
+    const { name } = this.drag;
     this.drag.waiting = false;
     this.count += 1;
     this.flight = { count: this.count, sent: performance.now() };
-    const event = { x, y, count: this.count };
-    if (final) this.tellPage("target", event);
-    else this.setStateValue("target", event);
+    const event = { handle: name, ...this.moved.get(name), count: this.count };
+    if (final) this.tellPage("drag", event);
+    else this.setStateValue("drag", event);
   }
 
   // ---- steps
@@ -185,67 +185,108 @@ class Stepper {
     return nothing && document.querySelector(".stepper") === this.root;
   }
 
-  // ---- dragging the target
+  // ---- dragging points
 
-  get target() {
-    const meta = this.data.figure.layout.meta;
-    return meta.target_trace == null ? null : this.graph._fullData?.[meta.target_trace];
+  // One ring for each point of meta.handles.
+  provideHandles() {
+    const wanted = this.data.figure.layout.meta.handles ?? {};
+    for (const [name, ring] of this.handles)
+      if (!(name in wanted)) {
+        ring.remove();
+        this.handles.delete(name);
+      }
+    for (const [name, index] of Object.entries(wanted)) {
+      if (!this.handles.has(name)) this.handles.set(name, this.newHandle(name));
+      const label = `${this.data.figure.data[index].name}: drag it, or use the numbers beside the figure`;
+      this.handles.get(name).setAttribute("aria-label", label);
+    }
   }
 
-  targetAxes() {
-    const { xaxis, yaxis } = this.target; // "x2" is layout.xaxis2
-    return ["xaxis" + xaxis.slice(1), "yaxis" + yaxis.slice(1)].map((name) => this.graph._fullLayout[name]);
+  newHandle(name) {
+    const ring = document.createElement("div");
+    ring.className = "stepper-handle";
+    ring.dataset.handle = name;
+    ring.setAttribute("role", "img"); // the keys' way in is number inputs beside the figure
+    ring.hidden = true; // until it is drawn
+    ring.addEventListener("pointerdown", (event) => this.grab(event, name));
+    ring.addEventListener("pointermove", (event) => this.moveHandle(event));
+    ring.addEventListener("pointerup", () => this.release());
+    ring.addEventListener("pointercancel", () => this.release());
+    this.stage.append(ring);
+    return ring;
   }
 
-  grab(event) {
+  // The trace, as plotly has drawn it, of a point that can be dragged.
+  handleTrace(name) {
+    return this.graph._fullData?.[this.data.figure.layout.meta.handles?.[name]];
+  }
+
+  // Where the point is: under the visitor's hand, or where it is drawn.
+  handlePoint(name) {
+    const { x, y } = this.handleTrace(name);
+    return this.moved.get(name) ?? { x: x[0], y: y[0] };
+  }
+
+  handleAxes(name) {
+    const { xaxis, yaxis } = this.handleTrace(name); // "x2" is layout.xaxis2
+    return ["xaxis" + xaxis.slice(1), "yaxis" + yaxis.slice(1)].map((axis) => this.graph._fullLayout[axis]);
+  }
+
+  grab(event, name) {
     if (!event.isPrimary || event.button !== 0) return;
     event.preventDefault();
     this.pause();
-    this.handle.setPointerCapture(event.pointerId);
-    const ring = this.handle.getBoundingClientRect();
+    const ring = this.handles.get(name);
+    ring.setPointerCapture(event.pointerId);
+    const place = ring.getBoundingClientRect();
+    this.moved.set(name, this.handlePoint(name));
     this.drag = {
-      x: this.target.x[0],
-      y: this.target.y[0],
+      name,
       held: true,
       ranges: shownRanges(this.graph._fullLayout), // the ground must not move under the hand
-      offset: [event.clientX - (ring.left + ring.right) / 2, event.clientY - (ring.top + ring.bottom) / 2],
+      offset: [event.clientX - (place.left + place.right) / 2, event.clientY - (place.top + place.bottom) / 2],
     };
-    this.handle.classList.add("stepper-held");
+    ring.classList.add("stepper-held");
   }
 
-  moveTarget(event) {
+  moveHandle(event) {
     if (!this.drag?.held) return;
-    const [xaxis, yaxis] = this.targetAxes();
+    const { name } = this.drag;
+    const [xaxis, yaxis] = this.handleAxes(name);
     const graph = this.graph.getBoundingClientRect();
     const [right, down] = this.drag.offset;
     const within = (axis, pixel) => axis.p2d(Math.max(0, Math.min(pixel, axis._length)));
-    this.drag.x = within(xaxis, event.clientX - right - graph.left - xaxis._offset);
-    this.drag.y = within(yaxis, event.clientY - down - graph.top - yaxis._offset);
+    const x = within(xaxis, event.clientX - right - graph.left - xaxis._offset);
+    const y = within(yaxis, event.clientY - down - graph.top - yaxis._offset);
+    this.moved.set(name, { x, y });
     this.drag.moved = true;
-    this.placeTarget();
+    this.placeHandles();
     if (this.flight) this.drag.waiting = true;
-    else this.sendTarget(false);
+    else this.sendDrag(false);
   }
 
   release() {
     if (!this.drag?.held) return;
     this.drag.held = false;
-    this.handle.classList.remove("stepper-held");
-    if (this.drag.moved) this.sendTarget(true);
+    this.handles.get(this.drag.name)?.classList.remove("stepper-held");
+    if (this.drag.moved) this.sendDrag(true);
     else this.drag = null;
   }
 
-  // Ring and point follow the hand at once; a whole Plotly.react for it would take the time the answers need.
-  placeTarget() {
-    this.handle.hidden = !this.target;
-    if (!this.target) return;
-    const [xaxis, yaxis] = this.targetAxes();
-    const { x, y } = this.drag ?? { x: this.target.x[0], y: this.target.y[0] };
-    const [right, down] = [xaxis.d2p(x), yaxis.d2p(y)];
-    this.handle.style.left = `${xaxis._offset + right}px`;
-    this.handle.style.top = `${yaxis._offset + down}px`;
-    const point = this.graph.querySelector(`.trace${this.target.uid} .points path`);
-    point?.setAttribute("transform", `translate(${right},${down})`);
+  // Rings and points follow the hand at once; a whole Plotly.react for it would take the time the answers need.
+  placeHandles() {
+    for (const [name, ring] of this.handles) {
+      const trace = this.handleTrace(name);
+      ring.hidden = !trace;
+      if (!trace) continue;
+      const [xaxis, yaxis] = this.handleAxes(name);
+      const { x, y } = this.handlePoint(name);
+      const [right, down] = [xaxis.d2p(x), yaxis.d2p(y)];
+      ring.style.left = `${xaxis._offset + right}px`;
+      ring.style.top = `${yaxis._offset + down}px`;
+      const point = this.graph.querySelector(`.trace${trace.uid} .points path`);
+      point?.setAttribute("transform", `translate(${right},${down})`);
+    }
   }
 
   // ---- drawing
@@ -272,7 +313,7 @@ class Stepper {
     await Plotly.react(this.graph, data, layout, CONFIG);
     this.drawnWidth = width;
     this.graph.style.minHeight = "";
-    this.placeTarget();
+    this.placeHandles();
     this.message.hidden = true;
     const record = this.graph.__stepper;
     record.step = step;
@@ -289,7 +330,7 @@ class Stepper {
       const index = frame.traces?.[i] ?? i;
       data[index] = merge(data[index], change);
     });
-    if (this.drag) Object.assign(data[meta.target_trace], { x: [this.drag.x], y: [this.drag.y] });
+    for (const [name, { x, y }] of this.moved) Object.assign(data[meta.handles[name]], { x: [x], y: [y] });
     const theme = { template: merge(figure.layout.template ?? {}, { layout: themeLayout(this.root, figure) }) };
     const size = { width, height, uirevision: this.revision };
     const narrow = width < NARROW ? meta.narrow : null;
@@ -326,7 +367,9 @@ class Stepper {
     this.buttons.play.setAttribute("aria-pressed", Boolean(this.timer));
     this.buttons.reset.hidden = !hasScene;
     this.root.querySelector("[data-hint=scene]").hidden = !hasScene;
-    this.root.querySelector("[data-hint=target]").hidden = meta.target_trace == null;
+    const handles = Object.keys(meta.handles ?? {}).length;
+    this.root.querySelector("[data-hint=one-handle]").hidden = handles !== 1;
+    this.root.querySelector("[data-hint=handles]").hidden = handles < 2;
   }
 
   resetView() {
@@ -402,7 +445,7 @@ function themeLayout(root, figure) {
     xaxis: axis,
     yaxis: axis,
     scene: { bgcolor: clear, dragmode: "turntable", xaxis: sceneAxis, yaxis: sceneAxis, zaxis: sceneAxis },
-    dragmode: false, // a finger on a flat figure scrolls the page; only the target is there to be dragged
+    dragmode: false, // a finger on a flat figure scrolls the page; only the rings are there to be dragged
     legend: { orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom", bgcolor: clear },
     annotationdefaults: { font: { color: text, family }, arrowcolor: text },
     hoverlabel: { bgcolor: background, bordercolor: border, font: { color: text, family } },
