@@ -106,9 +106,13 @@ def gaussian_loss(
     float
         Damped loss a coordinate.
     """
+    return loss_of_components(_components(damped_hessian, variance, row_factors), rate)
+
+
+def loss_of_components(components: FloatArray, rate: float) -> float:
+    """`gaussian_loss` where the variances of the components are known, as in `rate_of_components`."""
     if not 0 <= rate < math.inf:
         raise ValueError(f"rate is {rate}; a number of bits ≥ 0 was wanted.")
-    components = _components(damped_hessian, variance, row_factors)
     positive = components[components > 0]
     logs = np.log2(positive)
     total = 2 * rate * len(components)

@@ -10,6 +10,7 @@ from lattice_core.layers.refit import refit
 from lattice_core.layers.scale_form import ScaleForm
 from lattice_core.layers.scales import SCALE_BITS
 from lattice_core.layers.stored_layer import StoredLayer, store
+from lattice_core.scale_search import ScaleTrial
 
 OUTLIER_BITS = 16 + 16  # column and value; where a row's outliers begin is not counted
 STEP_BITS = 8  # of a refitted factor
@@ -60,6 +61,8 @@ class QuantizedLayer:
     scale_factor : float
         What the scales of the rule were multiplied by: 1 for rtn and gptq, what suits the outliers for ssqr, what
         meets the stored size for hrtn, hptq and watersic.
+    trials : tuple of ScaleTrial
+        How that factor was found, in order; none for rtn and gptq.
     """
 
     codes: Tensor
@@ -77,6 +80,7 @@ class QuantizedLayer:
     row_bounds: Tensor
     row_clipped: Tensor
     scale_factor: float = 1.0
+    trials: tuple[ScaleTrial, ...] = ()
 
     @property
     def loss(self) -> float:
@@ -154,6 +158,7 @@ def measure(
     row_bounds: Tensor,
     row_clipped: Tensor,
     scale_factor: float = 1.0,
+    trials: tuple[ScaleTrial, ...] = (),
 ) -> QuantizedLayer:
     """What a method chose, with its losses counted anew from the weights, not from the steps."""
     weight, hessian, settings = problem.weight, problem.hessian, problem.settings
@@ -176,6 +181,7 @@ def measure(
         row_bounds=row_bounds,
         row_clipped=row_clipped,
         scale_factor=scale_factor,
+        trials=trials,
     )
 
 

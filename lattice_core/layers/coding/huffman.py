@@ -48,3 +48,28 @@ def decode(encoded: EncodedCodes) -> IntArray:
     except ValueError as error:
         raise ValueError(f"the stream of codes is damaged: {error}.") from error
     return alphabet.values[symbols].reshape(encoded.shape)
+
+
+def code_words(encoded: EncodedCodes) -> dict[int, str]:
+    """The table as a decoder reads it: each code's word of 0s and 1s, by code.
+
+    The words of a canonical table are counted up: of one length in the order of the codes, and each
+    length goes on where the shorter ones stopped. A layer whose codes are all the same has one empty word.
+
+    Parameters
+    ----------
+    encoded : EncodedCodes
+        Of `encode`.
+    """
+    values = Alphabet.from_side(encoded.side).values.tolist()
+    if len(values) == 1:
+        return {values[0]: ""}
+    lengths = np.repeat(
+        np.arange(len(encoded.side["length_counts"])), encoded.side["length_counts"]
+    ).tolist()
+    words, word, before = {}, 0, lengths[0]
+    for symbol, length in zip(encoded.side["ranked_symbols"].tolist(), lengths, strict=True):
+        word <<= length - before
+        words[values[symbol]] = format(word, f"0{length}b")
+        word, before = word + 1, length
+    return words

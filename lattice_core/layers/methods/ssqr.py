@@ -13,8 +13,7 @@ rounding error of its 16 bits from an outlier. Nothing is clipped.
 Source: [C] Chen et al., arXiv:2507.18553v4, section 5 and Algorithm 9.
 """
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,17 +24,12 @@ from lattice_core.layers.coordinate_descent import descend
 from lattice_core.layers.layer_problem import LayerProblem
 from lattice_core.layers.quantized_layer import QuantizedLayer, measure
 from lattice_core.layers.solver import sweep
+from lattice_core.scale_search import least_factor
 
 DEFAULT_OUTLIER_RATE = 0.01
 # Outliers are weights of size 0.1 … 3 and the errors they carry. That is well inside the range of
 # float16, whose 11 significant bits round eight times finer than the 8 of bfloat16.
 STORED_DTYPE = torch.float16
-
-# The search for the factor.
-GROWTH = 1.25  # first step away from 1; each further step squares it
-LEAST_FACTOR = 1 / 16  # below it no smaller one is tried: almost every weight is an outlier
-CLOSE = 0.95  # of the rate asked for: enough to stop
-RESOLUTION = 1 / 256  # of the factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +72,9 @@ def ssqr(problem: LayerProblem) -> QuantizedLayer:
         more than codes would.
     """
     pivot_factor, rate = problem.hessian.factor, problem.settings.outlier_rate
-    pivot_order = pivot_factor.order.flip(0)
-    # Transposed, so that a step reads and writes whole rows of memory.
-    targets, spacings = problem.weight.T[pivot_order], problem.scales.T[pivot_order]
-
-    def run_with(factor: float) -> _Run:
-        return _run(targets, spacings * factor, pivot_factor.unit_upper, problem.grid, factor)
-
-    run = _least_factor(run_with, DEFAULT_OUTLIER_RATE if rate is None else rate)
-    columns = pivot_order.argsort()
+    run_with = _runs(problem)
+    run, trials = least_factor(run_with, DEFAULT_OUTLIER_RATE if rate is None else rate)
+    columns = pivot_factor.order.flip(0).argsort()
     arrivals, rounded = (part[columns].T.contiguous() for part in (run.arrivals, run.rounded))
     scales = problem.scales * run.factor
 
@@ -112,29 +100,27 @@ def ssqr(problem: LayerProblem) -> QuantizedLayer:
         row_bounds=farthest @ pivot_factor.pivots,
         row_clipped=torch.zeros_like(arrivals[:, 0]),
         scale_factor=run.factor,
+        trials=trials,
     )
 
 
-def _least_factor(run_with: Callable[[float], _Run], outlier_rate: float) -> _Run:
-    """The run of the least factor found that leaves at most this rate of outliers."""
-    too_small, enough = 0.0, math.inf
-    factor, step = 1.0, GROWTH
-    while True:
-        run = run_with(factor)
-        if run.outlier_rate > outlier_rate:
-            too_small = factor
-        else:
-            enough, best = factor, run
-            if 0 < CLOSE * outlier_rate <= run.outlier_rate:
-                return best
-        if enough == math.inf:  # ends: once every code is 0, a larger factor changes nothing
-            factor, step = factor * step, step**2
-        elif too_small == 0 and factor > LEAST_FACTOR:
-            factor, step = factor / step, step**2
-        elif enough <= too_small * (1 + RESOLUTION) or too_small == 0:
-            return best
-        else:
-            factor = math.sqrt(too_small * enough)
+def outlier_rates(problem: LayerProblem, factors: Sequence[float]) -> list[float]:
+    """The rate of outliers of a run with each of these factors: the step function that `ssqr` searches."""
+    run_with = _runs(problem)
+    return [run_with(factor).outlier_rate for factor in factors]
+
+
+def _runs(problem: LayerProblem) -> Callable[[float], _Run]:
+    """A run for each factor."""
+    pivot_factor = problem.hessian.factor
+    pivot_order = pivot_factor.order.flip(0)
+    # Transposed, so that a step reads and writes whole rows of memory.
+    targets, spacings = problem.weight.T[pivot_order], problem.scales.T[pivot_order]
+
+    def run_with(factor: float) -> _Run:
+        return _run(targets, spacings * factor, pivot_factor.unit_upper, problem.grid, factor)
+
+    return run_with
 
 
 def _run(

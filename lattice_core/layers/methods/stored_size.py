@@ -7,7 +7,7 @@ all tries.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +22,7 @@ from lattice_core.layers.rate_aware import rate_aware_problem, shrinking_cost
 from lattice_core.layers.scale_form import ScaleForm
 from lattice_core.layers.solver import Rounding
 from lattice_core.layers.stored_layer import no_outliers, store
+from lattice_core.scale_search import ScaleTrial
 
 Find = Callable[[LayerProblem, Tensor, IntegerGrid | None], Rounding]
 
@@ -77,7 +78,7 @@ def code_to_size(
     target, coder = problem.settings.bits, problem.settings.stored_with
     unit = spacing(problem)
     quick = _with_quick_decoder(problem)
-    octave = _start(quick, unit, find)
+    octave, trials = _start(quick, unit, find)
     solved = problem
     if problem.settings.rate_aware:
         scales = unit.times(2.0**octave).expand(*problem.weight.shape)
@@ -96,9 +97,10 @@ def code_to_size(
     if quick is not problem and not nothing:
         # Most of the search with the nearest plane alone; a sample tells how much the decoder adds.
         plain = _with_quick_decoder(solved)
-        octave = _search(partial(attempt, solved=plain), target, coder, octave, nothing).octave
+        near, tried = _search(partial(attempt, solved=plain), target, coder, octave, nothing)
+        octave, trials = near.octave, trials + tried
         octave += _sample_bits(solved, unit, find, octave) - _sample_bits(plain, unit, find, octave)
-    best = _search(partial(attempt, solved=solved), target, coder, octave, nothing)
+    best, tried = _search(partial(attempt, solved=solved), target, coder, octave, nothing)
     return measure(
         problem,
         codes=best.rounding.codes,
@@ -107,7 +109,23 @@ def code_to_size(
         row_bounds=bounds(solved, best.scales) + shrinking_cost(problem, solved),
         row_clipped=torch.zeros_like(problem.weight[:, 0]),
         scale_factor=2.0**best.octave,
+        trials=trials + tried,
     )
+
+
+def stored_sizes(
+    problem: LayerProblem,
+    spacing: Callable[[LayerProblem], ScaleForm],
+    find: Find,
+    factors: Sequence[float],
+) -> list[float]:
+    """Stored bits a weight with each multiple of some spacings: the curve that `code_to_size` searches."""
+    unit, sizes = spacing(problem), []
+    for factor in factors:
+        form = unit.times(factor).stored
+        codes = find(problem, form.expand(*problem.weight.shape), None).codes
+        sizes.append(store(codes, form, None, problem.settings.stored_with).bits_per_weight)
+    return sizes
 
 
 def _with_quick_decoder(problem: LayerProblem) -> LayerProblem:
@@ -118,20 +136,28 @@ def _with_quick_decoder(problem: LayerProblem) -> LayerProblem:
     return LayerProblem(problem.weight, problem.hessian, quick)
 
 
-def _start(problem: LayerProblem, unit: ScaleForm, find: Find) -> float:
-    """log₂ of the factor at which a sample of the rows has about the size wanted."""
+def _start(
+    problem: LayerProblem, unit: ScaleForm, find: Find
+) -> tuple[float, tuple[ScaleTrial, ...]]:
+    """log₂ of the factor at which a sample of the rows has about the size wanted, and what was tried."""
     spread = problem.weight / unit.expand(*problem.weight.shape)
     deviation = spread.square().mean().sqrt().item()
     if deviation == 0:
-        return 0.0
+        return 0.0, ()
     target = max(problem.settings.bits - MARGIN, problem.settings.bits / 2)
     octave = math.log2(deviation) + GAUSSIAN_OCTAVES - target
+    too_small, enough, trials = 0.0, math.inf, []
     for _ in range(SAMPLE_TRIES):
-        excess = _sample_bits(problem, unit, find, octave) - target
-        if abs(excess) < SAMPLE_TOLERANCE:
+        bits = _sample_bits(problem, unit, find, octave)
+        if bits > target:
+            too_small = max(too_small, 2.0**octave)
+        else:
+            enough = min(enough, 2.0**octave)
+        trials.append(ScaleTrial(2.0**octave, bits, too_small, enough, sample=True))
+        if abs(bits - target) < SAMPLE_TOLERANCE:
             break
-        octave += excess
-    return octave
+        octave += bits - target
+    return octave, tuple(trials)
 
 
 def _sample_bits(problem: LayerProblem, unit: ScaleForm, find: Find, octave: float) -> float:
@@ -147,8 +173,8 @@ def _sample_bits(problem: LayerProblem, unit: ScaleForm, find: Find, octave: flo
 
 def _search(
     attempt: Callable[[float], _Try], target: float, coder: str, octave: float, nothing: bool
-) -> _Try:
-    """Secant steps inside the bracket, until the size is just below the target.
+) -> tuple[_Try, tuple[ScaleTrial, ...]]:
+    """Secant steps inside the bracket, until the size is just below the target; and what was tried.
 
     A try whose codes are all 0 is too coarse whatever its size, unless there is `nothing` to code.
     """
@@ -156,7 +182,7 @@ def _search(
     fits: _Try | None = None
     too_coarse: _Try | None = None
     least: _Try | None = None  # of those too large
-    step = 1.0
+    step, trials = 1.0, []
     for _ in range(MOST_TRIES):
         tried = attempt(octave)
         if not nothing and not tried.rounding.codes.any():
@@ -166,15 +192,18 @@ def _search(
             least = tried if least is None or tried.bits < least.bits else least
         else:
             fits = tried if fits is None or octave < fits.octave else fits
-            if tried.bits >= target - TOLERANCE:
-                break
         wide = fits or too_coarse
+        too_small = 2.0**too_large.octave if too_large else 0.0
+        enough = 2.0**wide.octave if wide else math.inf
+        trials.append(ScaleTrial(2.0**octave, tried.bits, too_small, enough))
+        if tried is not too_coarse and target - TOLERANCE <= tried.bits <= target:
+            break
         if nothing or (too_large and wide and wide.octave - too_large.octave < 1e-6):
             break
         octave, step = _next(tried, too_large, fits, too_coarse, target, step)
     if fits is None:
         raise _unreachable(target, coder, least)
-    return fits
+    return fits, tuple(trials)
 
 
 def _unreachable(target: float, coder: str, least: _Try | None) -> ValueError:
