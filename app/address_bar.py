@@ -47,13 +47,12 @@ def close_run() -> dict[str, str]:
     return {name: text for name, text in st.session_state.shown_link.items() if name not in NAMES}
 
 
-def follow(page: str, query: dict[str, str]) -> None:
+def follow(page: st.Page, query: dict[str, str]) -> None:
     """Go to what a link shows, as if it had been opened, but in this session. Ends the run.
 
     Parameters
     ----------
-    page : str
-        Path of the page's file.
+    page : st.Page
     query : dict of str
         The page's own part of the link.
     """

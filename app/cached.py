@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.background_job import BackgroundJobs
+from app.classroom.tally import Tally
 from app.figures.dictionary_pairs import dictionary_figure
 from lattice_core import PRESETS, MinPivotStudy, Problem, closest_vector, min_pivot_study
 from lattice_core.bound_laws import drawn_targets
@@ -81,6 +82,12 @@ def losses_by_damping(problem: Problem) -> DampingCurve:
 def background_jobs() -> BackgroundJobs:
     """The long work of all visitors."""
     return BackgroundJobs(keep=KEPT_BLOCKS)
+
+
+@st.cache_resource(show_spinner=False)
+def tally() -> Tally:
+    """The predictions of all classes."""
+    return Tally()
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,6 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from app.address_bar import close_run, open_session_link
+from app.classroom.bar import class_bar
+from app.classroom.seat import look_at, sit_down
 from app.course import progress
 from app.navigation import is_laboratory, pages
 from app.shared_problem import nonsense, open_link
@@ -27,6 +29,10 @@ for notice in open_session_link():
     nonsense(notice)
 open_link(to_problem=not is_laboratory(page))
 progress.begin_visit(page.title)
+sit_down()
+bar = st.container()
 page.run()
-close_run()
+look_at(st.session_state.open_page, close_run())
+with bar:
+    class_bar()
 progress.remember_in_browser()

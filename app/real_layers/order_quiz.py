@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.order_names import ORDER_NAMES
-from app.quiz import is_chosen, predict
+from app.quiz import is_answered, predict
 
 if TYPE_CHECKING:
     from lattice_core.layers.order_results import OrderComparison, OrderResult
@@ -38,7 +38,7 @@ def one_bit(
     result = shown.best("keep")
     more = other_bits > shown.bits
     answer = explanation = ""
-    if is_chosen(key):
+    if is_answered(key):
         other = compare().result(result.order, "keep")
         answer = OPTIONS[nearest_option(other.loss / result.loss, more)]
         explanation = explain(result, other)
