@@ -85,9 +85,9 @@ def test_numbers_of_rooms_pupils_and_questions_are_bounded(monkeypatch, clock: C
     monkeypatch.setattr(module, "MOST_VISITORS", 2)
     monkeypatch.setattr(module, "MOST_QUESTIONS", 2)
     tally = Tally(clock)
-    for pupil in ("ann", "ben"):
-        tally.enter("abc", pupil, None)
-        for question in ("first", "second", "third"):
+    for question in ("first", "second", "third"):
+        for pupil in ("ann", "ben"):
+            tally.enter("abc", pupil, None)
             tally.vote("abc", question, pupil, "left")
     tally.enter("abc", "ann", None)  # again is no other pupil
     with pytest.raises(RoomsFull, match="holds 2 pupils"):
