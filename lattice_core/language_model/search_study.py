@@ -1,0 +1,184 @@
+"""What looking at more than one plane gains on real layers, and what of it is left on held-out text.
+
+``python -m lattice_core.language_model.search_study --record`` writes
+``lattice_core/search_study.json``, which `lattice_core.recorded_search_study` reads, so that the
+lesson needs neither torch nor the model. Without ``--record`` it only prints.
+
+Nearest plane, K-best (law L15) and coordinate descent after nearest plane (law L16), with codes kept
+and clipped, in a good order and in its reverse. Times are processor seconds of one thread, so that
+other work on the machine hardly counts.
+"""
+
+import argparse
+import json
+import platform
+import shlex
+import sys
+import time
+from dataclasses import asdict
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lattice_core.language_model.calibrate import collect_hessians, linear_layers
+from lattice_core.language_model.load import load_model
+from lattice_core.language_model.model_file import MODEL_FILE_SHA256, MODEL_NAME
+from lattice_core.language_model.text import draw_windows, embedded_text
+from lattice_core.layers import quantize_layer
+from lattice_core.layers.audit_alternatives import column_entropy
+from lattice_core.layers.hessian import damp
+from lattice_core.layers.layer_problem import resolve_order_name
+from lattice_core.recorded_search_study import Decoder
+
+LAYERS = tuple(
+    f"model.layers.{block}.{part}"
+    for block in (0, 10, 20)
+    for part in ("self_attn.q_proj", "self_attn.o_proj", "mlp.down_proj")
+)
+TOKENS = 16384
+HELD_OUT_TOKENS = 16384
+WINDOW = 512
+SEED = 0
+HOW: dict[str, Any] = {"bits": 3, "group_size": 64, "scale_rule": "mse", "damping": 0.01}
+ORDER = "act_order"
+FILE = Path(__file__).parents[1] / "search_study.json"
+
+DECODERS = (
+    *(
+        Decoder(search, k, order, overflow)
+        for order in ("good", "reversed")
+        for overflow in ("keep", "clip")
+        for search, k in (("nearest_plane", 1), ("coordinate_descent", 1))
+    ),
+    *(Decoder("k_best", k, "good", "keep") for k in (4, 16, 64)),
+    Decoder("k_best", 16, "good", "clip"),
+)
+
+
+def study_layer(
+    name: str,
+    weight: Tensor,
+    hessian: Tensor,
+    held_out: Tensor,
+    decoders: tuple[Decoder, ...] = DECODERS,
+) -> dict[str, object]:
+    """What the file holds of one layer, its numbers with five significant digits.
+
+    Parameters
+    ----------
+    name : str
+    weight : (r, c) tensor
+    hessian, held_out : (c, c) tensor
+        Raw ``XᵀX`` of the text calibrated with, and of the text judged on.
+    decoders : tuple of Decoder
+    """
+    good = resolve_order_name(ORDER, damp(hessian.double(), HOW["damping"]))
+    orders = {"good": good, "reversed": good[::-1].copy()}
+    wide = weight.detach().double()
+    energy = float(torch.linalg.vecdot(wide @ held_out, wide).sum())
+    results = []
+    for decoder in decoders:
+        began = time.process_time()
+        layer = quantize_layer(
+            weight,
+            hessian,
+            order=orders[decoder.order],
+            overflow=decoder.overflow,  # type: ignore[arg-type]
+            decoder="k_best" if decoder.search == "k_best" else "nearest_plane",
+            k=decoder.k,
+            refine="coordinate_descent" if decoder.search == "coordinate_descent" else None,
+            **HOW,
+        )
+        seconds = time.process_time() - began
+        error = layer.dequantize() - wide
+        results.append(
+            {
+                "loss": _short(layer.loss),
+                "held_out": _short(
+                    float(torch.linalg.vecdot(error @ held_out, error).sum()) / energy
+                ),
+                "relative_loss": _short(layer.relative_loss),
+                "clipped_fraction": _short(layer.clipped_fraction),
+                "entropy": _short(column_entropy(layer.codes)),
+                "seconds": _short(seconds),
+            }
+        )
+    return {
+        "layer": name,
+        "rows": weight.shape[0],
+        "columns": weight.shape[1],
+        "results": {key: [result[key] for result in results] for key in results[0]},
+    }
+
+
+def record_search_study() -> dict[str, object]:
+    """Everything that the file holds: the provenance, then the layers."""
+    began = time.perf_counter()
+    torch.set_num_threads(1)
+    loaded = load_model()
+    text, other = embedded_text("calibration"), embedded_text("evaluation")
+    seen, judged = (
+        collect_hessians(
+            loaded,
+            draw_windows(loaded, source, count, seed=SEED, window=WINDOW),
+            layers=LAYERS,
+            window=WINDOW,
+        )
+        for source, count in ((text, TOKENS), (other, HELD_OUT_TOKENS))
+    )
+    linears = linear_layers(loaded.model)
+    layers = []
+    for name in LAYERS:
+        layers.append(study_layer(name, linears[name].weight.detach(), seen[name], judged[name]))
+        print(f"{time.perf_counter() - began:.0f} s: {name}", flush=True)
+    return {
+        "model": MODEL_NAME,
+        "model_sha256": MODEL_FILE_SHA256,
+        "text": text.source,
+        "text_sha256": text.sha256,
+        "held_out_text": other.source,
+        "held_out_text_sha256": other.sha256,
+        "tokens": TOKENS,
+        "held_out_tokens": HELD_OUT_TOKENS,
+        "seed": SEED,
+        "window": WINDOW,
+        "order": ORDER,
+        **HOW,
+        "date": date.today().isoformat(),
+        "seconds": round(time.perf_counter() - began),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": version("transformers"),
+        },
+        "command": shlex.join(["python", "-m", "lattice_core.language_model.search_study"]),
+        "decoders": [asdict(decoder) for decoder in DECODERS],
+        "layers": layers,
+    }
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def main() -> None:
+    """Print the study, or write the file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lattice_core.language_model.search_study", description=__doc__
+    )
+    parser.add_argument("--record", action="store_true", help=f"write {FILE.name}")
+    asked = parser.parse_args(sys.argv[1:])
+    found = json.dumps(record_search_study())
+    if asked.record:
+        FILE.write_text(found + "\n", encoding="utf-8")
+        print(f"wrote {FILE.name}")
+    else:
+        print(found)
+
+
+if __name__ == "__main__":
+    main()
