@@ -4,14 +4,15 @@ A widget's value is set from the problem before it is drawn, and its callback wr
 problem. So a drag, a link, a button and a widget can never disagree.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
 from app import shared_problem
 from app.classroom.share import for_a_class
 from app.figures.numbers import symbol
+from app.lesson_options import choose
 from app.order_names import ORDER_NAMES
 from app.session_link import SessionLink
 from lattice_core import PRESETS, IntegerGrid, Problem, random_problem
@@ -19,12 +20,13 @@ from lattice_core import PRESETS, IntegerGrid, Problem, random_problem
 
 @dataclass(frozen=True)
 class Try:
-    """Something to try: a button that sets the problem, and what to look for."""
+    """Something to try: a button that sets the problem and options, and what to look for."""
 
     label: str
     look: str
     problem: Problem
     step: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def problem_controls(sizes: Sequence[int]) -> None:
@@ -117,11 +119,16 @@ def try_this(ideas: Sequence[Try]) -> None:
             st.button(
                 idea.label,
                 key=f"try_{idea.label}",
-                on_click=shared_problem.show,
-                args=(idea.problem,),
-                kwargs={"at_step": idea.step},
+                on_click=_set_up,
+                args=(idea,),
             )
             st.markdown(idea.look)
+
+
+def _set_up(idea: Try) -> None:
+    shared_problem.show(idea.problem, at_step=idea.step)
+    for name, code in idea.options.items():
+        choose(name, code)
 
 
 def _bound(

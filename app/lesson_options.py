@@ -33,6 +33,27 @@ class LessonOption:
 
 
 OPTIONS: dict[str, LessonOption] = {
+    "wrong": LessonOption(
+        "GPTQ's world",
+        {
+            "right": "The right world",
+            "no_propagation": "Propagate nothing",
+            "whole_inverse": "Invert the whole Hessian",
+        },
+        "right",
+    ),
+    "wrong_outliers": LessonOption(
+        "SSQR's world",
+        {"right": "The right world", "forget_outliers": "Forget the outliers' error"},
+        "right",
+    ),
+    "rotate": LessonOption(
+        "Rotate the inputs",
+        {"none": "As they are", "hadamard": "Rotated (Hadamard)"},
+        "none",
+        "Mixes all inputs by an orthonormal matrix, and the weights the other way round. "
+        "Before rounding nothing changes.",
+    ),
     "seen": LessonOption(
         "Calibration inputs",
         {count: count for count in ("16", "32", "48", "64", "128", "512")},

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures.numbers import short
-from lattice_core import Problem, RoundingTrace, obq_costs, propagation_shares
+from lattice_core import Problem, RoundingStep, RoundingTrace, obq_costs
 
 
 def babai_table(problem: Problem, step: int) -> None:
@@ -24,63 +24,38 @@ def babai_table(problem: Problem, step: int) -> None:
     st.markdown("\n".join(rows))
 
 
-def lockstep_table(problem: Problem, step: int) -> None:
-    """Centre, code and loss added, from both algorithms, and their difference."""
+def lockstep_table(problem: Problem, step: int, broken: RoundingTrace | None = None) -> None:
+    """Centre, code and loss added, from both algorithms, and their difference.
+
+    `broken` is GPTQ's run in a wrong world: its codes stand beside Babai's.
+    """
     rows = [
         "| step | Babai's centre | GPTQ's centre | gap | code | adds to the loss |",
         "|:--|--:|--:|--:|--:|--:|",
     ]
-    pairs = zip(problem.babai.steps, problem.gptq.steps, strict=True)
+    if broken is not None:
+        rows = [
+            "| step | Babai's centre | broken GPTQ's centre | gap | Babai's code | broken code |",
+            "|:--|--:|--:|--:|--:|--:|",
+        ]
+    pairs = zip(problem.babai.steps, (broken or problem.gptq).steps, strict=True)
     for k, (picture, algebra) in enumerate(pairs, start=1):
         cells = ["…"] * 5
         if k <= step:
-            code = short(algebra.code) + (" (clipped)" if algebra.clipped else "")
-            difference = short(abs(picture.center - algebra.center))
-            cells = [short(picture.center), short(algebra.center), difference, code]
-            cells.append(short(algebra.plane_distance**2))
+            cells = [short(picture.center), short(algebra.center)]
+            cells.append(short(abs(picture.center - algebra.center)))
+            last = short(algebra.plane_distance**2) if broken is None else _code(algebra)
+            cells += [_code(picture), last]
         row = f"| {k}: ${_tex('w', algebra.index)}$ | {' | '.join(cells)} |"
         rows.append(_emphasised(row) if k == step else row)
     st.markdown("\n".join(rows))
+    if broken is not None and step >= problem.size:
+        losses = short(problem.loss_of(problem.babai.codes)), short(problem.loss_of(broken.codes))
+        st.markdown(f"Loss: Babai **{losses[0]}**, broken GPTQ **{losses[1]}**.")
 
 
-def center_formula(problem: Problem, step: int) -> str:
-    """LaTeX: Babai's centre of one step, ⟨b*, residual⟩ / ⟨b*, b*⟩ with its numbers."""
-    taken = problem.babai.steps[step - 1]
-    directions, triangle = problem.lattice.gram_schmidt(problem.order_indices)
-    pivot = problem.size - step
-    rounded = problem.babai.order[: step - 1]
-    residual = problem.target - problem.lattice.basis[:, rounded] @ problem.babai.codes[rounded]
-    length = float(triangle[pivot, pivot])
-    along = float(directions[:, pivot] @ residual)
-    j = taken.index + 1
-    return (
-        rf"\begin{{aligned}} \zeta_{{{j}}} &= \frac{{\langle b^*_{{{j}}},\, r \rangle}}"
-        rf"{{\langle b^*_{{{j}}}, b^*_{{{j}}} \rangle}} = "
-        rf"\frac{{{_number(along * length)}}}{{{_number(length**2)}}} = {_number(taken.center)} \\"
-        rf"z_{{{j}}} &= {taken.code} \end{{aligned}}"
-    )
-
-
-def propagation_formulas(problem: Problem, step: int) -> list[str]:
-    """LaTeX: GPTQ's update of each remaining weight in one step, with its numbers."""
-    trace: RoundingTrace = problem.gptq
-    taken = trace.steps[step - 1]
-    before = trace.coordinates_after(step - 1) * np.array(problem.scales)
-    after = taken.coordinates * np.array(problem.scales)
-    error = before[taken.index] - after[taken.index]
-    shares = propagation_shares(problem.damped_hessian, trace.order[step - 1 :])
-    formulas = []
-    for k, share in zip(trace.order[step:], shares, strict=True):
-        formulas.append(
-            rf"{_tex('w', int(k))} \leftarrow {_number(before[k])} - "
-            rf"\underbrace{{{_number(share)}}}_{{{_SHARE}}} \cdot "
-            rf"\underbrace{{({_number(error)})}}_{{{_tex('w', taken.index)} - {_tex('q', taken.index)}}}"
-            rf" = {_number(after[k])}"
-        )
-    return formulas
-
-
-_SHARE = r"(\bar H_{JJ}^{-1})_{kj} / (\bar H_{JJ}^{-1})_{jj}"
+def _code(taken: RoundingStep) -> str:
+    return short(taken.code) + (" (clipped)" if taken.clipped else "")
 
 
 def obq_table(problem: Problem, step: int) -> None:
@@ -104,12 +79,6 @@ def obq_table(problem: Problem, step: int) -> None:
 
 def _tex(letter: str, index: int) -> str:
     return f"{letter}_{{{index + 1}}}"
-
-
-def _number(value: float) -> str:
-    """A number in LaTeX."""
-    mantissa, e, exponent = short(value).replace("−", "-").partition("e")
-    return rf"{mantissa}\cdot 10^{{{int(exponent)}}}" if e else mantissa
 
 
 def _emphasised(row: str) -> str:

@@ -61,6 +61,7 @@ def whole_inverse_steps(
     return _steps(hessian, weights, scales, order, grid, shares)
 
 
+RIGHT = "right"
 GPTQ_WORLDS: dict[str, Callable[..., Iterator[RoundingStep]]] = {
     "no_propagation": no_propagation_steps,
     "whole_inverse": whole_inverse_steps,
@@ -74,12 +75,13 @@ def gptq_in_world(problem: Problem, world: str) -> RoundingTrace:
     ----------
     problem : Problem
     world : str
-        A key of `GPTQ_WORLDS`, or ``""`` for the right one.
+        ``"right"`` or a key of `GPTQ_WORLDS`.
     """
-    if not world:
+    if world == RIGHT:
         return problem.gptq
     if world not in GPTQ_WORLDS:
-        raise ValueError(f"world is {world!r}; '' or one of {', '.join(GPTQ_WORLDS)} was wanted.")
+        wanted = ", ".join((RIGHT, *GPTQ_WORLDS))
+        raise ValueError(f"world is {world!r}; one of {wanted} was wanted.")
     start = np.divide(problem.weights, problem.scales)
     steps = GPTQ_WORLDS[world](
         problem.damped_hessian, problem.weights, problem.scales, problem.order_indices, problem.grid

@@ -8,16 +8,20 @@ from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, TARGET
 from app.figures.stepped import Trace, scatter, stepped_figure
+from app.figures.symbol_marks import babai_marks, line_marks, push_marks, together
 from app.figures.window import window_around
-from lattice_core import Problem
+from app.figures.wrong_world import broken_sentences, broken_target
+from lattice_core import Problem, RoundingTrace
 
 
-def lockstep_figure(problem: Problem) -> go.Figure:
+def lockstep_figure(problem: Problem, broken: RoundingTrace | None = None) -> go.Figure:
     """The lattice on the left, the weights on their number lines on the right, in lock-step.
 
     With other than two or three inputs there is no picture of the lattice: the lines alone.
+    `broken` is GPTQ's run in a wrong world: the lines show it, and where it stands in the lattice.
     """
     lines = still_traces(problem)
+    said = sentences(problem) if broken is None else broken_sentences(problem, broken)
     if problem.size == 2:
         window = window_around(problem)
         picture = plane.still_traces(problem, window)
@@ -32,14 +36,26 @@ def lockstep_figure(problem: Problem) -> go.Figure:
         moving_picture = space.moving_traces
     else:
         return stepped_figure(
-            lines, lambda step: moving_traces(problem, step), sentences(problem), axes(problem, 0)
+            lines,
+            lambda step: moving_traces(problem, step, broken),
+            said,
+            axes(problem, 0, broken),
+            symbols=None if broken else lambda step: line_marks(problem, step),
         )
     return stepped_figure(
         picture + lines,
-        lambda step: moving_picture(problem, window, step) + moving_traces(problem, step),
-        sentences(problem),
-        {**layout, **axes(problem, 0.58), **plane.SURROUNDINGS},
+        lambda step: (
+            moving_picture(problem, window, step)
+            + ([broken_target(problem, broken, step)] if broken else [])
+            + moving_traces(problem, step, broken)
+        ),
+        said,
+        {**layout, **axes(problem, 0.58, broken), **plane.SURROUNDINGS},
         handles={"target": len(picture) - 1} if problem.size == 2 else None,
+        symbols=lambda step: together(
+            babai_marks(problem, window, step),
+            *(() if broken else (push_marks(problem, step), line_marks(problem, step))),
+        ),
         narrow={
             **patch,
             "xaxis2": {"domain": [0.08, 1]},
@@ -50,9 +66,9 @@ def lockstep_figure(problem: Problem) -> go.Figure:
     )
 
 
-def axes(problem: Problem, left: float) -> dict:
+def axes(problem: Problem, left: float, broken: RoundingTrace | None = None) -> dict:
     """Axes x2, y2: integers across, one row a weight, the first to be rounded on top."""
-    trace = problem.gptq
+    trace = broken or problem.gptq
     seen = np.concatenate([trace.start, trace.codes, *(s.coordinates for s in trace.steps)])
     low, high = np.floor(seen.min()) - 0.6, np.ceil(seen.max()) + 0.6
     if high - low < 4:
@@ -109,9 +125,9 @@ def still_traces(problem: Problem) -> list[Trace]:
     ]
 
 
-def moving_traces(problem: Problem, step: int) -> list[Trace]:
+def moving_traces(problem: Problem, step: int, broken: RoundingTrace | None = None) -> list[Trace]:
     """Frame `step`: weights as moved so far, what the step moved, codes, errors."""
-    trace = problem.gptq
+    trace = broken or problem.gptq
     now = trace.coordinates_after(min(step, problem.size))
     before = trace.coordinates_after(min(max(step - 1, 0), problem.size))
     rounded = [s.index for s in trace.steps[:step]]

@@ -6,6 +6,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from app.figures.symbol_marks import Marks
+
 # A trace is a plain dict until the figure is whole: plotly's classes check every attribute anew each
 # time a trace is put into something else, which tripled the time to answer a drag.
 Trace = dict[str, Any]
@@ -50,6 +52,7 @@ LEGEND = frozenset(
         "taken before",
         "projected out",
         "box of these edges",
+        "weights of the wrong world",
         "round-off cell",
         "rounded to nearest",
     }
@@ -63,6 +66,7 @@ def stepped_figure(
     layout: dict,
     *,
     handles: dict[str, int] | None = None,
+    symbols: Callable[[int], Marks] | None = None,
     narrow: dict | None = None,
 ) -> go.Figure:
     """A figure with one frame for each sentence.
@@ -79,10 +83,14 @@ def stepped_figure(
         Plotly layout.
     handles : dict of int, optional
         The points that may be dragged: by name, their indices in `still`.
+    symbols : callable, optional
+        ``symbols(k)``: what lights up in frame k for the symbols of its formulas.
     narrow : dict, optional
         Layout patch for narrow screens.
     """
     meta = {"sentences": list(sentences), "handles": handles or {}, "narrow": narrow or {}}
+    if symbols:
+        meta["symbols"] = [symbols(k) for k in range(len(sentences))]
     pictures = [moving(k) for k in range(len(sentences))]
     named: set[str] = set()
     for copies in [*([trace] for trace in still), *map(list, zip(*pictures, strict=True))]:
