@@ -33,6 +33,34 @@ class LessonOption:
 
 
 OPTIONS: dict[str, LessonOption] = {
+    "search": LessonOption(
+        "Search",
+        {
+            "k_best": "K-best",
+            "klein": "Klein's dice",
+            "enumeration": "Exact enumeration",
+            "coordinate_descent": "Coordinate descent",
+        },
+        "k_best",
+    ),
+    "beam": LessonOption(
+        "K",
+        {count: count for count in ("1", "2", "4", "8", "16")},
+        "2",
+        "K-best: partial codes kept at each level. Klein's dice: runs, the best of which is kept.",
+    ),
+    "temperature": LessonOption(
+        "Temperature of the dice",
+        {warmth: warmth for warmth in ("0.1", "0.2", "0.3", "0.5", "0.8")},
+        "0.3",
+        "Cold dice take the nearest integer almost always. Hot ones often take another.",
+    ),
+    "dice": LessonOption(
+        "Throw",
+        {str(seed): f"{seed + 1}" for seed in range(8)},
+        "0",
+        "Other dice: the seed of the random numbers.",
+    ),
     "wrong": LessonOption(
         "GPTQ's world",
         {
