@@ -17,7 +17,7 @@ from lattice_core import ORDERS, PRESETS, Problem, random_problem
 
 DEFAULT = "skewed"
 MOST_LINKED_INPUTS = 4
-MOST_STEPS = 60  # of any lesson; one with fewer shows its last
+MOST_STEPS = 70  # of any lesson; one with fewer shows its last
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ Conventions, used everywhere
 Map
 ---
 The lattice: `lattice` and its cells · `gram_schmidt` its vectors one by one · `reduction` LLL ·
-`reduction_steps` its moves.
+`reduction_steps` its moves · `bkz` BKZ · `reduced_problem` nearest plane on each basis on the way ·
+`sorting_path` its swaps as a permutation · `reduction_contest` orders, LLL and BKZ side by side.
 
 Rounding: `integer_grid` · `trace` one record for all algorithms · `nearest_plane` Babai · `gptq` GPTQ
 and OBQ as published · `closest_vector` the exact answer · `many_targets` thousands at once.
@@ -33,6 +34,7 @@ With torch, and imported by name so that lessons start fast: `layers` whole laye
 the real model · `benchmark` how long it takes.
 """
 
+from lattice_core.bkz import BlockReduction, bkz_reduce, bkz_tours
 from lattice_core.bounds import (
     absolute_bound,
     bound_floor,
@@ -75,6 +77,7 @@ __all__ = [
     "ORDERS",
     "PRESETS",
     "SCALAR_LATTICE_GAP",
+    "BlockReduction",
     "GramSchmidtStep",
     "IntegerGrid",
     "Lattice",
@@ -89,6 +92,8 @@ __all__ = [
     "RoundingStep",
     "RoundingTrace",
     "absolute_bound",
+    "bkz_reduce",
+    "bkz_tours",
     "bound_floor",
     "closest_codes_of_many",
     "closest_vector",

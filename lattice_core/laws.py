@@ -79,7 +79,7 @@ def factor_does_not_matter(problem: Problem, seed: int = 0) -> LawCheck:
         "=",
         "codes and loss, rotated factor",
         right,
-        _equal(left, right, size=1.0),
+        equal(left, right, size=1.0),
     )
 
 
@@ -112,7 +112,7 @@ def propagation_is_projection(
         "=",
         "target projected on the plane",
         projection,
-        _equal(moved, projection, size=float(np.linalg.norm(basis, axis=0).max())),
+        equal(moved, projection, size=float(np.linalg.norm(basis, axis=0).max())),
     )
 
 
@@ -137,7 +137,7 @@ def obq_takes_the_nearest_plane(problem: Problem, step: int) -> LawCheck:
         "=",
         "squared distance to its nearest plane",
         distances**2,
-        _equal(costs, distances**2, size=_bound(problem)),
+        equal(costs, distances**2, size=_bound(problem)),
     )
 
 
@@ -157,7 +157,7 @@ def gptq_is_babai(problem: Problem, trace: RoundingTrace | None = None) -> LawCh
         "=",
         "centres of Babai",
         right,
-        _equal(left, right, size=1.0) and same_codes,
+        equal(left, right, size=1.0) and same_codes,
     )
 
 
@@ -183,7 +183,7 @@ def nothing_to_gain_by_composing(
         "=",
         "later centres, moved target",
         right,
-        _equal(left, right, size=1.0),
+        equal(left, right, size=1.0),
     )
 
 
@@ -231,7 +231,7 @@ def squares_add_up(problem: Problem, trace: RoundingTrace | None = None) -> LawC
         "=",
         "loss from the weights",
         loss,
-        _equal(legs, loss, size=_bound(problem)),
+        equal(legs, loss, size=_bound(problem)),
     )
 
 
@@ -252,7 +252,7 @@ def determinant_is_order_free(problem: Problem) -> LawCheck:
         "=",
         r"$\det \bar H$",
         right,
-        _equal(left, np.full(len(left), right), size=right),
+        equal(left, np.full(len(left), right), size=right),
     )
 
 
@@ -295,7 +295,7 @@ def _all_orders(problem: Problem) -> list[np.ndarray]:
     return [resolve_order(name, problem.damped_hessian) for name in ORDERS]
 
 
-def _equal(left: ArrayLike, right: ArrayLike, size: float) -> bool:
+def equal(left: ArrayLike, right: ArrayLike, size: float) -> bool:
     """Equal to a millionth of the larger side, or of `size` where both sides may be 0."""
     a, b = np.atleast_1d(left), np.atleast_1d(right)
     largest = max(float(np.abs(a).max(initial=size)), float(np.abs(b).max(initial=size)))

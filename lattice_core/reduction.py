@@ -6,18 +6,21 @@ Basis vectors are columns, as everywhere here; the reduced basis is ``B T`` with
     |R_ik| ≤ ½ R_ii                                  it is size-reduced
     δ R_{k-1,k-1}² ≤ R_{k-1,k}² + R_kk²              Lovász's condition
 
-(fpylll and this file allow 0.51 for ½.) Our own algorithm is in `reduction_steps`.
+(fpylll and this file allow 0.51 for ½.) Our own algorithm is in `reduction_steps`, BKZ in `bkz`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lattice_core.inputs import FloatArray, IntArray
 from lattice_core.lattice import Lattice
 from lattice_core.reduction_steps import reduction_moves, require_delta
+
+if TYPE_CHECKING:
+    from fpylll import IntegerMatrix
 
 Backend = Literal["fpylll", "steps"]
 
@@ -105,13 +108,13 @@ def lll_reduce(
     require_delta(delta)
     if backend not in ("auto", "fpylll", "steps"):
         raise ValueError(f"backend is {backend!r}; 'auto', 'fpylll' or 'steps' was wanted.")
-    obstacle = "" if backend == "steps" else _obstacle_to_fpylll()
+    obstacle = "" if backend == "steps" else obstacle_to_fpylll()
     if backend == "fpylll" and obstacle:
         raise ValueError(f"backend is 'fpylll', but {obstacle} backend='steps' needs no library.")
     chosen: Backend = "steps" if backend == "steps" or obstacle else "fpylll"
     run = _by_steps if chosen == "steps" else _by_fpylll
     transform, swaps = run(lattice, delta, cancel or (lambda: False))
-    return Reduction(_certified(lattice, transform, delta), transform, delta, swaps, chosen)
+    return Reduction(certified(lattice, transform, delta), transform, delta, swaps, chosen)
 
 
 def is_lll_reduced(lattice: Lattice, delta: float = 0.99) -> bool:
@@ -151,39 +154,55 @@ def _by_steps(lattice: Lattice, delta: float, cancel: Callable[[], bool]) -> tup
 
 
 def _by_fpylll(lattice: Lattice, delta: float, cancel: Callable[[], bool]) -> tuple[IntArray, int]:
-    """By fpylll, which wants integers and has its vectors in rows.
+    reduction, transform = fpylll_reduction(lattice, delta)
+    swaps = run_lll(reduction, lattice, cancel)
+    return columns_of(transform), swaps
 
-    The unit of the integers is at most 2⁻⁵² of the shortest Gram-Schmidt vector. An entry as long as
-    that vector was rounded as much when it became a float64, and T is checked on the real basis.
+
+def fpylll_reduction(lattice: Lattice, delta: float) -> "tuple[Any, IntegerMatrix]":
+    """Fpylll's LLL object on a basis, and the matrix that keeps its transform.
+
+    It wants integers and has its vectors in rows. The unit of the integers is at most 2⁻⁵² of the
+    shortest Gram-Schmidt vector. An entry as long as that vector was rounded as much when it became
+    a float64, and T is checked on the real basis.
     """
     from fpylll import GSO, LLL, IntegerMatrix
-    from fpylll.util import ReductionError
 
-    c = lattice.rank
     shortest = np.diag(_triangle(lattice.basis)).min()
     unit = 52 - int(np.floor(np.log2(shortest)))
     integers = np.rint(np.ldexp(lattice.basis.T, unit))
     rows = IntegerMatrix.from_matrix([[int(value) for value in row] for row in integers.tolist()])
-    transform = IntegerMatrix.identity(c)
+    transform = IntegerMatrix.identity(lattice.rank)
     basis = GSO.Mat(rows, U=transform, float_type="d")
     below_one = min(delta, 1 - TOLERANCE / 10)  # at 1 it may exchange a tie for ever
-    reduction = LLL.Reduction(basis, delta=below_one, eta=LARGEST_RATIO)
+    return LLL.Reduction(basis, delta=below_one, eta=LARGEST_RATIO), transform
+
+
+def run_lll(reduction: Any, lattice: Lattice, cancel: Callable[[], bool]) -> int:
+    """Run fpylll's LLL with questions in between; the number of swaps."""
+    from fpylll.util import ReductionError
+
     swaps = done = 0
-    while done < c:
+    while done < lattice.rank:
         if cancel():
-            raise ReductionCancelled(f"stopped after {done} of {c} vectors")
-        taken = min(done + VECTORS_BETWEEN_QUESTIONS, c)
+            raise ReductionCancelled(f"stopped after {done} of {lattice.rank} vectors")
+        taken = min(done + VECTORS_BETWEEN_QUESTIONS, lattice.rank)
         try:
             # The vector it starts at is not compared with its neighbour: start at one already seen.
             reduction(0, max(done - 1, 0), taken)
         except ReductionError as error:
-            raise ValueError(_too_ill_conditioned(lattice)) from error
+            raise ValueError(too_ill_conditioned(lattice)) from error
         swaps += reduction.nswaps
         done = taken
-    return _as_integers(np.array(list(map(list, transform)), dtype=np.float64).T), swaps
+    return swaps
 
 
-def _certified(lattice: Lattice, transform: IntArray, delta: float) -> Lattice:
+def columns_of(transform: "IntegerMatrix") -> IntArray:
+    """Fpylll's transform of rows as our T, (c, c)."""
+    return _as_integers(np.array(list(map(list, transform)), dtype=np.float64).T)
+
+
+def certified(lattice: Lattice, transform: IntArray, delta: float) -> Lattice:
     """The lattice with basis ``B T``, if T and the basis are what they should be."""
     before = np.diag(_triangle(lattice.basis))
     reduced = Lattice(_product(lattice.basis, transform, before.min()))
@@ -191,7 +210,7 @@ def _certified(lattice: Lattice, transform: IntArray, delta: float) -> Lattice:
     # det T is an integer, so a ratio of volumes that is about 1 is 1.
     unimodular = abs(np.log(np.diag(triangle)).sum() - np.log(before).sum()) < 0.1
     if not (unimodular and _is_reduced(triangle, delta)):
-        raise ValueError(_too_ill_conditioned(lattice))
+        raise ValueError(too_ill_conditioned(lattice))
     return reduced
 
 
@@ -221,7 +240,8 @@ def _as_integers(transform: FloatArray) -> IntArray:
     return transform.astype(np.int64)
 
 
-def _too_ill_conditioned(lattice: Lattice) -> str:
+def too_ill_conditioned(lattice: Lattice) -> str:
+    """What to say of a basis that float64 cannot vouch for."""
     lengths = np.diag(lattice.gram_schmidt()[1])
     return (
         "no LLL-reduced basis was found that float64 can vouch for: the Gram-Schmidt lengths go from "
@@ -229,7 +249,7 @@ def _too_ill_conditioned(lattice: Lattice) -> str:
     )
 
 
-def _obstacle_to_fpylll() -> str:
+def obstacle_to_fpylll() -> str:
     """Why fpylll cannot be used, as the middle of a sentence; empty if it can."""
     try:
         import fpylll  # noqa: F401

@@ -96,6 +96,27 @@ def lll_steps(lattice: Lattice, delta: float = 0.99) -> Iterator[ReductionStep]:
         yield ReductionStep(move, lattice.basis @ transform, transform.astype(np.int64))
 
 
+def size_reduction(lattice: Lattice) -> IntArray:
+    """T of size reduction alone: multiples of earlier vectors are subtracted, no two are exchanged.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        Basis (n, c), vectors in columns.
+
+    Returns
+    -------
+    (c, c) int array
+        Upper triangular with ones on the diagonal, so nearest plane finds the same points (law L12).
+    """
+    triangle = lattice.gram_schmidt()[1]
+    columns, lengths = list(np.eye(lattice.rank)), np.diag(triangle).copy()
+    for k in range(1, lattice.rank):
+        for _ in _size_reduce(triangle, lengths, columns, k, 1.0):
+            pass
+    return np.column_stack(columns).astype(np.int64)
+
+
 def reduction_moves(
     triangle: FloatArray, columns: list[FloatArray], delta: float
 ) -> Iterator[ReductionMove]:

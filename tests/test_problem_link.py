@@ -86,9 +86,9 @@ def test_empty_link_is_the_first_preset() -> None:
         ({"bits": "many"}, "whole number was wanted"),
         ({"damping": "-1"}, "finite number ≥ 0"),
         ({"damping": "nan"}, "finite number ≥ 0"),
-        ({"step": "-1"}, "from 0 to 60"),
-        ({"step": "61"}, "from 0 to 60"),
-        ({"step": "٣"}, "from 0 to 60"),
+        ({"step": "-1"}, "from 0 to 70"),
+        ({"step": "71"}, "from 0 to 70"),
+        ({"step": "٣"}, "from 0 to 70"),
         ({"utm_source": "x"}, "utm_source"),
     ],
 )
