@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+from lattice_core import course_lessons
+
 RECORD = Path(__file__).with_name("course_numbers.json")
 
 
@@ -34,7 +36,12 @@ class CourseNumber:
 
 
 # By lesson, the name of its page's file. Each function says in its docstring what it measures.
-NUMBERS: dict[str, Callable[[], float]] = {}
+NUMBERS: dict[str, Callable[[], float]] = {
+    "nearest_plane": course_lessons.closest_found_by_nearest_plane,
+    "nearest_plane_round_off": course_lessons.closest_found_by_round_off,
+    "gptq_is_babai": course_lessons.largest_gap_of_gptq_and_babai,
+    "quantization_order": course_lessons.min_pivot_is_best,
+}
 
 
 def recorded_number(lesson: str) -> CourseNumber:
