@@ -8,9 +8,10 @@ from app.downloads import downloads
 from app.figures.number_lines import lockstep_figure
 from app.figures.numbers import short, symbol
 from app.laws import laws_panel
+from app.linked_formula import babai_formulas, by_step, gptq_formulas, linked_formulas
 from app.quiz import predict
 from app.snippets import both_algorithms_snippet
-from app.step_tables import center_formula, lockstep_table, obq_table, propagation_formulas
+from app.step_tables import lockstep_table, obq_table
 from lattice_core import PRESETS, Problem, laws, obq, random_problem
 
 HEIGHT = 460
@@ -69,37 +70,26 @@ def page() -> None:
 
 
 def _numbers(problem: Problem, step: int) -> None:
-    table, formulas = st.columns([5, 4], gap="large")
-    with table:
-        if shared_problem.shows("numbers"):
+    if shared_problem.shows("numbers"):
+        linked_formulas(
+            by_step(
+                problem,
+                babai_formulas,
+                gptq_formulas,
+                start="Steps 1 to c show the formulas of both algorithms with their numbers.",
+                end="All weights are rounded: nothing is left to compute.",
+            ),
+            stepper=f"lockstep_stepper_{problem.size}",
+            step=step,
+        )
+    table, inputs = st.columns([2, 1], gap="large")
+    if shared_problem.shows("numbers"):
+        with table:
             st.subheader("Number by number", anchor="numbers")
             lockstep_table(problem, step)
-            if not 1 <= step <= problem.size:
-                st.caption("Steps 1 to c show the formulas of both algorithms with their numbers.")
-        if shared_problem.shows("controls"):
+    if shared_problem.shows("controls"):
+        with inputs:
             weight_and_damping_inputs()
-    if shared_problem.shows("numbers") and 1 <= step <= problem.size:
-        with formulas:
-            _formulas(problem, step)
-
-
-def _formulas(problem: Problem, step: int) -> None:
-    st.markdown(f"**Babai, step {step}:** where the target stands between the planes.")
-    st.latex(center_formula(problem, step))
-    st.caption(
-        "$b^*$: the part of $b$ at right angles to the planes. $r$: the target less the "
-        "multiples of basis vectors chosen so far."
-    )
-    st.markdown(f"**GPTQ, step {step}:** what is pushed to whom.")
-    pushes = propagation_formulas(problem, step)
-    for formula in pushes:
-        st.latex(formula)
-    if pushes:
-        st.caption(
-            "$J$: the weights not yet rounded, $j$ among them. $\\bar H$: the damped Hessian."
-        )
-    else:
-        st.caption("The last weight: nobody is left to take its error.")
 
 
 def _obq(problem: Problem, step: int) -> None:

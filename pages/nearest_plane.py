@@ -10,9 +10,10 @@ from app.figures.numbers import vector
 from app.figures.plane import plane_figure
 from app.figures.space import space_figure
 from app.laws import laws_panel
+from app.linked_formula import babai_formulas, by_step, linked_formulas
 from app.quiz import predict
 from app.snippets import nearest_plane_snippet
-from app.step_tables import babai_table, center_formula
+from app.step_tables import babai_table
 from lattice_core import PRESETS, Problem, laws, round_off
 
 FIGURES = {2: plane_figure, 3: space_figure}
@@ -80,21 +81,18 @@ def page() -> None:
 def _numbers(problem: Problem, step: int) -> None:
     st.markdown("**The numbers of each step**")
     babai_table(problem, step)
-    if 1 <= step <= problem.size:
-        st.latex(center_formula(problem, step))
-        st.caption(
-            "The centre $\\zeta$ says where the target stands between the planes; $z$ is the integer "
-            "next to it. $b^*$: the part of $b$ at right angles to the planes. $r$: the target less "
-            "the multiples of basis vectors chosen so far."
-        )
-    elif step > problem.size:
-        st.caption(
-            "The box is centred at the answer. Its edges are the distances between neighbouring "
+    linked_formulas(
+        by_step(
+            problem,
+            babai_formulas,
+            start="Step forward to fill in the table: → or the buttons under the figure.",
+            end="The box is centred at the answer. Its edges are the distances between neighbouring "
             "planes in each step. Without clipping, the targets rounded to this point are exactly "
-            "those in the box."
-        )
-    else:
-        st.caption("Step forward to fill in the table: → or the buttons under the figure.")
+            "those in the box.",
+        ),
+        stepper=f"plane_stepper_{problem.size}",
+        step=step,
+    )
 
 
 def _quiz(problem: Problem) -> None:

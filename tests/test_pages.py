@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 from app.downloads import problem_json, steps_csv
 from app.navigation import CHAPTERS
 from app.problem_link import to_query
-from app.step_tables import propagation_formulas
 from lattice_core import ORDERS, PRESETS, Problem, laws, random_problem
 
 # Each lesson, and a law that it must show on every problem.
@@ -91,25 +90,6 @@ def test_target_in_the_figure_is_the_problems() -> None:
     figure = figure_on(open_page("nearest_plane.py", problem, 1))["figure"]
     target = figure["data"][figure["layout"]["meta"]["handles"]["target"]]
     assert [target["x"][0], target["y"][0]] == pytest.approx(list(problem.target))
-
-
-def test_lockstep_shows_both_formulas_with_their_numbers() -> None:
-    app = open_page("gptq_is_babai.py", PRESETS["skewed"].problem, 1)
-    formulas = " ".join(element.value for element in app.latex)
-    assert r"\zeta_{2}" in formulas
-    assert "0.71" in formulas
-    assert "0.1469" in formulas  # w₁ after the push: 0.26 − (−0.78) · (−0.145)
-
-
-@pytest.mark.parametrize("weights", [(0.26, 0.355), (0.5, 0.5)], ids=["moves", "no error"])
-def test_push_formula_adds_up_and_its_share_is_the_hessians(weights) -> None:
-    problem = replace(PRESETS["skewed"].problem, weights=weights)
-    (formula,) = propagation_formulas(problem, 1)
-    numbers = re.findall(r"-?\d+\.?\d*", formula.split(r"\leftarrow")[1])
-    before, share, after = float(numbers[0]), float(numbers[1]), float(numbers[-1])
-    error = float(re.search(r"underbrace\{\((.*?)\)\}", formula)[1])
-    assert share == pytest.approx(-0.78)  # −(⟨b₁, b₂⟩ / ⟨b₁, b₁⟩) of the preset's basis
-    assert after == pytest.approx(before - share * error, abs=1e-3)
 
 
 def test_obq_names_its_choice() -> None:

@@ -9,6 +9,7 @@ from app.figures.narration import sentences
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET, translucent
 from app.figures.stepped import Trace, scatter, stepped_figure
+from app.figures.symbol_marks import babai_marks
 from app.figures.window import View, Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
@@ -26,6 +27,7 @@ def plane_figure(problem: Problem) -> go.Figure:
         sentences(problem),
         {**axes(window), **SURROUNDINGS},
         handles={"target": len(still) - 1},
+        symbols=lambda step: babai_marks(problem, window, step),
         narrow={"height": 420},
     )
 

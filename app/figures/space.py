@@ -10,6 +10,7 @@ from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
 from app.figures.plane import NBSP, SURROUNDINGS
 from app.figures.stepped import Trace, mesh, scatter_3d, stepped_figure
+from app.figures.symbol_marks import babai_marks
 from app.figures.window import View, Window, window_around
 from lattice_core import Problem
 from lattice_core.inputs import FloatArray
@@ -29,6 +30,7 @@ def space_figure(problem: Problem) -> go.Figure:
         lambda step: moving_traces(problem, window, step),
         sentences(problem),
         layout,
+        symbols=lambda step: babai_marks(problem, window, step),
         narrow={"height": 420},
     )
 

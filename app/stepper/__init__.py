@@ -37,7 +37,7 @@ _mount = st.components.v2.component(
     "nearest_plane_stepper",
     html=_text("stepper.html"),
     css=_text("stepper.css"),
-    js=_text("stepper.js"),
+    js=_text("marks.js") + _text("stepper.js"),
     isolate_styles=False,  # plotly puts its own rules into document.head, out of reach of a shadow root
 )
 
@@ -74,6 +74,8 @@ def stepper(
         - ``"sentences"``: plain text for every frame, shown below the figure and read by screen readers;
         - ``"handles"`` (optional): name of each point that may be dragged, to the index of its trace, a 2-D scatter
           of this one point; ``{"target": 3}``. A screen reader hears the trace's name;
+        - ``"symbols"`` (optional): for every frame, what lights up for the symbols of a formula beside the figure;
+          see `app.figures.symbol_marks` and `app.linked_formula`;
         - ``"narrow"`` (optional): layout patch for components narrower than 640 px.
 
         Colours of text, axes, legend and background follow the page's theme unless the figure sets them.

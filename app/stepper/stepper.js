@@ -41,6 +41,7 @@ class Stepper {
     this.revision = 1; // plotly keeps camera and legend choices as long as this stays the same (and is not 0)
     this.graph.__stepper = { step: null, drawMilliseconds: [], answerMilliseconds: [] };
     this.listen();
+    this.marks = new Marks(this, { signal: this.gone.signal }); // marks.js
   }
 
   listen() {
@@ -317,6 +318,7 @@ class Stepper {
     this.message.hidden = true;
     const record = this.graph.__stepper;
     record.step = step;
+    this.marks.place();
     record.drawMilliseconds.push(performance.now() - started);
     if (answered) record.answerMilliseconds.push(performance.now() - answered);
   }
