@@ -37,6 +37,7 @@ class CourseNumber:
 
 # By lesson, the name of its page's file. Each function says in its docstring what it measures.
 NUMBERS: dict[str, Callable[[], float]] = {
+    "closest_vector": course_lessons.closest_missed_by_nearest_plane,
     "nearest_plane": course_lessons.closest_found_by_nearest_plane,
     "nearest_plane_round_off": course_lessons.closest_found_by_round_off,
     "gptq_is_babai": course_lessons.largest_gap_of_gptq_and_babai,

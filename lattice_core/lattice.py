@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lattice_core.convex_polygon import clip_half_plane, in_turn
 from lattice_core.inputs import (
     FloatArray,
     as_damped_hessian,
@@ -158,12 +159,11 @@ class Lattice:
             raise ValueError(
                 f"the Voronoi cell is drawn for a (2, 2) basis; this one is {self.basis.shape}."
             )
-        cell = _corners(4 * self._shortest_pair())[[0, 1, 3, 2]]
         a, b = self._shortest_pair().T
+        cell = in_turn(_corners(4 * np.column_stack([a, b])))
         for neighbour in (a, -a, b, -b, a + b, -a - b, a - b, b - a):
-            cell = _clip_half_plane(cell, neighbour, neighbour @ neighbour / 2)
-        turn = np.argsort(np.arctan2(cell[:, 1], cell[:, 0]))
-        return cell[turn]
+            cell = clip_half_plane(cell, neighbour, neighbour @ neighbour / 2)
+        return in_turn(cell)
 
     def _shortest_pair(self) -> FloatArray:
         """A Lagrange-reduced basis, in which the neighbours of 0 are ±a, ±b and ±a±b."""
@@ -181,17 +181,3 @@ def _corners(edges: FloatArray) -> FloatArray:
     """Corners (2^c, n) of the parallelepiped centred at 0 with the given edges (n, c)."""
     signs = np.array(list(product((-0.5, 0.5), repeat=edges.shape[1])))
     return signs @ edges.T
-
-
-def _clip_half_plane(polygon: FloatArray, normal: FloatArray, offset: float) -> FloatArray:
-    """The part of a convex polygon (m, 2) with ``normal · x ≤ offset`` (Sutherland-Hodgman)."""
-    kept: list[FloatArray] = []
-    heights = polygon @ normal - offset
-    for i in range(len(polygon)):
-        start, end = polygon[i - 1], polygon[i]
-        before, after = heights[i - 1], heights[i]
-        if (before > 0) != (after > 0):
-            kept.append(start + (end - start) * before / (before - after))
-        if after <= 0:
-            kept.append(end)
-    return np.array(kept)

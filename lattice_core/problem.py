@@ -17,6 +17,7 @@ from lattice_core.inputs import (
     FloatArray,
     IntArray,
     as_damped_hessian,
+    as_matrix,
     as_scales,
     as_symmetric,
     as_vector,
@@ -31,6 +32,7 @@ from lattice_core.trace import RoundingTrace
 MOST_INPUTS = 6
 MOST_SPACINGS = 1e6
 LEAST, MOST = 1e-12, 1e12
+DIGITS = 9  # of what is made from a basis, so that links stay short
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,30 @@ class Problem:
         """The problem whose weights put the target at this point (c,) of the lattice's space."""
         return replace(self, weights=self.lattice.coordinates(point) * np.array(self.scales))
 
+    def with_basis(self, basis: ArrayLike, target: ArrayLike) -> "Problem":
+        """The problem with the lattice of this basis, up to an orthogonal map, and this target.
+
+        The scales stay. The basis is that of the damped Hessian, so that the damping has to be fixed
+        for there to be one raw Hessian: it is 0.
+
+        Parameters
+        ----------
+        basis : (c, c) array
+            Basis vectors are columns.
+        target : (c,) array
+            In the space of this basis.
+        """
+        lattice = Lattice(as_matrix("basis", basis))
+        inputs = lattice.basis / np.array(self.scales)
+        return replace(
+            self,
+            hessian=_tuples(_shortened(inputs.T @ inputs)),
+            weights=_tuple(_shortened(lattice.coordinates(target) * np.array(self.scales))),
+            damping=0.0,
+            name="custom",
+            seed=None,
+        )
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -224,6 +250,12 @@ def _require_range(name: str, values: FloatArray) -> None:
             f"{name} holds {wrong[0]:g}; numbers from {LEAST:g} to {MOST:g} were wanted. "
             "Measure inputs or weights in another unit."
         )
+
+
+def _shortened(values: FloatArray) -> FloatArray:
+    """Rounded to some digits of the largest."""
+    largest = float(np.abs(values).max())
+    return values.round(DIGITS - int(np.ceil(np.log10(largest)))) if largest > 0 else values
 
 
 def _tuple(vector: FloatArray) -> tuple[float, ...]:

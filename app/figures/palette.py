@@ -22,6 +22,9 @@ ORDER_DASHES = {
     "min_pivot": "dashdot",
 }
 
+ROUNDING_COLORS = {"round_off": "#E69F00", "nearest_plane": ANSWER, "closest": PLANE}
+ROUNDING_DASHES = {"round_off": "dot", "nearest_plane": "dash", "closest": "solid"}
+
 
 ON_TINT = "#111111"  # text on a tint, in both themes
 
