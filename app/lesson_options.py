@@ -33,6 +33,40 @@ class LessonOption:
 
 
 OPTIONS: dict[str, LessonOption] = {
+    "delta": LessonOption(
+        "δ of Lovász's test",
+        {delta: delta for delta in ("0.5", "0.75", "0.99", "1.0")},
+        "0.99",
+        "Two neighbours are exchanged if the later is shorter by more than this. Near 1 the basis "
+        "gets better and the work more.",
+    ),
+    "contest": LessonOption(
+        "Lattice",
+        {
+            "random": "Random",
+            "decaying": "Ill conditioned",
+            "real0": "Real: block 0, attention input",
+            "real1": "Real: block 0, attention output",
+            "real2": "Real: block 15, MLP input",
+        },
+        "decaying",
+        "Random: Gaussian inputs, as many samples as inputs. Ill conditioned: eigenvalues from 1 "
+        "down to a millionth. Real: inputs of a layer of the language model, evenly spread.",
+    ),
+    "reduced": LessonOption(
+        "Inputs", {size: size for size in ("10", "16", "24", "32", "40", "50", "60")}, "32"
+    ),
+    "block": LessonOption(
+        "Block size of BKZ",
+        {size: size for size in ("2", "5", "10", "15", "20", "25", "30")},
+        "10",
+        "How many vectors BKZ looks at together. 2 is LLL.",
+    ),
+    "sorted": LessonOption(
+        "LLL starts from",
+        {"front_to_back": "front to back", "back_to_front": "back to front"},
+        "front_to_back",
+    ),
     "search": LessonOption(
         "Search",
         {
@@ -98,7 +132,7 @@ OPTIONS: dict[str, LessonOption] = {
             for block in (0, 10, 20)
             for part in ("q_proj", "up_proj", "down_proj")
         },
-        "10.down_proj",
+        "20.down_proj",
     ),
 }
 
