@@ -95,6 +95,36 @@ OPTIONS: dict[str, LessonOption] = {
         "0",
         "Other dice: the seed of the random numbers.",
     ),
+    "toy_bits": LessonOption(
+        "Bits of the grid", {bits: f"{bits} bits" for bits in ("2", "3", "4")}, "3"
+    ),
+    "outliers": LessonOption(
+        "Outliers allowed",
+        {count: f"at most {count}" for count in ("0", "1", "2", "3")},
+        "2",
+        "Of the 14 weights. The least factor that leaves no more is looked for.",
+    ),
+    "coded_size": LessonOption(
+        "Stored size",
+        {size: f"{size} bits a weight" for size in ("2", "2.25", "2.5")},
+        "2.25",
+        "Table and scale are counted in.",
+    ),
+    "kept_layer": LessonOption(
+        "Recorded layer",
+        {
+            "0.self_attn.q_proj": "Block 0, q_proj",
+            "15.self_attn.o_proj": "Block 15, o_proj",
+            "15.mlp.down_proj": "Block 15, down_proj",
+        },
+        "15.mlp.down_proj",
+    ),
+    "kept_bits": LessonOption(
+        "Size",
+        {bits: f"{bits} bits and a quarter" for bits in ("2", "3", "4")},
+        "3",
+        "The grid's bits, and 16 for the scale of 64 weights. The entropy-coded methods get the same size.",
+    ),
     "wrong": LessonOption(
         "GPTQ's world",
         {

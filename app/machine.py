@@ -30,6 +30,11 @@ def torch_is_missing() -> str:
     return _missing_libraries(("torch",))
 
 
+def coders_are_missing() -> str:
+    """What quantizing and coding a layer needs and this machine lacks, in words; empty if nothing."""
+    return _missing_libraries(("torch", "bitarray", "safetensors"))
+
+
 def _missing_libraries(libraries: tuple[str, ...] = LIBRARIES) -> str:
     missing = [name for name in libraries if find_spec(name) is None]
     if not missing:

@@ -51,3 +51,9 @@ def nearest_codes(centers: ArrayLike, grid: IntegerGrid | None) -> IntArray:
             "Use larger scales, or a grid."
         )
     return codes.astype(np.int64)
+
+
+def bits_needed(codes: ArrayLike) -> int:
+    """The width of the smallest symmetric grid that has all these codes."""
+    values = np.asarray(codes, dtype=np.int64)
+    return 1 + max(int(values.max(initial=0)), -int(values.min(initial=0)) - 1).bit_length()

@@ -5,6 +5,7 @@ The small twin of `lattice_core.layers.methods.ssqr`, step by step and without t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,9 +21,21 @@ from lattice_core.inputs import (
 from lattice_core.integer_grid import IntegerGrid
 from lattice_core.lattice import Lattice
 from lattice_core.laws import TOLERANCE, LawCheck
-from lattice_core.problem import Problem
 
 STORED = np.float16
+
+
+class Row(Protocol):
+    """What the laws below look at: a `lattice_core.Problem`, or a longer row."""
+
+    @property
+    def weights(self) -> Any: ...
+    @property
+    def scales(self) -> Any: ...
+    @property
+    def damped_hessian(self) -> FloatArray: ...
+    @property
+    def lattice(self) -> Lattice: ...
 
 
 @dataclass(frozen=True)
@@ -163,12 +176,12 @@ def ssqr_row(
     return OutlierTrace(tuple(steps))
 
 
-def outliers_keep_the_sum(problem: Problem, run: OutlierTrace) -> LawCheck:
+def outliers_keep_the_sum(problem: Row, run: OutlierTrace) -> LawCheck:
     """L19: with outliers stored aside, the loss is the sum of what the steps cost.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Row
     run : OutlierTrace
         SSQR on the problem's row, right or from a wrong world.
     """
@@ -191,7 +204,7 @@ def outliers_keep_the_sum(problem: Problem, run: OutlierTrace) -> LawCheck:
     )
 
 
-def outliers_keep_the_bound(problem: Problem, run: OutlierTrace) -> LawCheck:
+def outliers_keep_the_bound(problem: Row, run: OutlierTrace) -> LawCheck:
     """L19: only codes that fit cost up to ``¼ D_j s_j²``; outliers cost their 16 bits' rounding."""
     error = run.values - np.array(problem.weights)
     loss = float(error @ problem.damped_hessian @ error)
