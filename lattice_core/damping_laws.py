@@ -6,12 +6,14 @@ from math import inf
 import numpy as np
 
 from lattice_core.damping_path import DampedRounding, appended_lattice, rounded_to_nearest
+from lattice_core.inputs import FloatArray
 from lattice_core.laws import TOLERANCE, LawCheck
 from lattice_core.nearest_plane import nearest_plane
 from lattice_core.problem import Problem
 
-# For a λ that stands for ∞: beyond it the other weights move a centre by less than this.
-FAR, TIE = 1e8, 1e-6
+FAR = 1e8  # a λ that stands for ∞: the other weights move a centre by less than a millionth
+TIE = 1e-6
+TIED = "a centre stands half way between two codes, and rounds either way."
 
 
 def damping_appends_inputs(problem: Problem, damping: float) -> LawCheck:
@@ -27,7 +29,7 @@ def damping_appends_inputs(problem: Problem, damping: float) -> LawCheck:
         "L14",
         "Damping is a block of inputs",
         "Append $\\mu I$ below $X$ and $\\mu w$ below $Xw$, with $\\mu^2 = \\bar\\lambda$. Nearest plane on "
-        f"these {2 * problem.size} dimensional vectors finds what GPTQ finds with $H + \\mu^2 I$.",
+        f"these vectors of {2 * problem.size} numbers finds what GPTQ finds with $H + \\mu^2 I$.",
         "[B]",
         "codes and loss, nearest plane on $X$ over $\\mu I$",
         left,
@@ -35,6 +37,7 @@ def damping_appends_inputs(problem: Problem, damping: float) -> LawCheck:
         "codes and loss, GPTQ on $H + \\mu^2 I$",
         right,
         _equal(left, right),
+        void=TIED if _has_tie(gptq.centers) else "",
     )
 
 
@@ -42,8 +45,6 @@ def much_damping_rounds_to_nearest(problem: Problem) -> LawCheck:
     """L14's limit: GPTQ's codes with λ = 10⁸ are those of rounding each weight by itself."""
     left = replace(problem, damping=FAR).gptq.codes
     right = rounded_to_nearest(problem)
-    coordinates = np.divide(problem.weights, problem.scales)
-    tied = np.abs(coordinates - np.floor(coordinates) - 0.5).min() < TIE
     return LawCheck(
         "L14",
         "Without end, it rounds to nearest",
@@ -56,7 +57,7 @@ def much_damping_rounds_to_nearest(problem: Problem) -> LawCheck:
         "each weight rounded by itself",
         right.astype(float),
         bool((left == right).all()),
-        void="a weight stands half way between two codes, and rounds either way." if tied else "",
+        void=TIED if _has_tie(np.divide(problem.weights, problem.scales)) else "",
     )
 
 
@@ -88,7 +89,7 @@ def undamped_pivots_bound_less(step: DampedRounding) -> LawCheck:
         "Damping raises the bound",
         "Each pivot is a squared distance, and appended coordinates make distances longer: the bound of "
         "$H$ alone is the smaller one, and nothing promises that these codes keep it.",
-        "Schur complements grow with the matrix",
+        "a Schur complement grows with its matrix",
         "bound with $H$ alone",
         left,
         "≤",
@@ -98,14 +99,18 @@ def undamped_pivots_bound_less(step: DampedRounding) -> LawCheck:
     )
 
 
+def _has_tie(centers: FloatArray) -> bool:
+    return bool(np.abs(centers - np.floor(centers) - 0.5).min() < TIE)
+
+
 def _clipped(step: DampedRounding) -> str:
     return "a code is clipped (law L9)." if step.clipped else ""
 
 
-def _ordered(left: np.ndarray, right: np.ndarray) -> bool:
+def _ordered(left: FloatArray, right: FloatArray) -> bool:
     return bool(np.all((left <= right * (1 + TOLERANCE)) | (right == inf)))
 
 
-def _equal(left: np.ndarray, right: np.ndarray) -> bool:
+def _equal(left: FloatArray, right: FloatArray) -> bool:
     largest = max(1.0, float(np.abs(left).max()), float(np.abs(right).max()))
     return bool(np.abs(left - right).max() <= TOLERANCE * largest)

@@ -179,6 +179,12 @@ def rounded_to_nearest(problem: Problem) -> IntArray:
     return nearest_codes(np.divide(problem.weights, problem.scales), problem.grid)
 
 
+def nearest_loss(problem: Problem) -> float:
+    """The loss of round-to-nearest on the data, ``(q − w)ᵀH(q − w)``."""
+    error = rounded_to_nearest(problem) * np.array(problem.scales) - np.array(problem.weights)
+    return float(max(error @ np.array(problem.hessian) @ error, 0.0))
+
+
 def becomes_nearest(problem: Problem, path: Sequence[DampedRounding]) -> float:
     """The first λ of a path from which on all codes are those of round-to-nearest.
 

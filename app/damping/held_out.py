@@ -1,6 +1,5 @@
 """Too little damping and overfitting: a layer made up here, and recorded real ones."""
 
-import numpy as np
 import streamlit as st
 
 from app.cached import overfitting_measured
@@ -119,19 +118,22 @@ def layer_on_show(study: DampingStudy) -> LayerDamping:
 def layer_sentences(study: DampingStudy, layer: LayerDamping) -> list[str]:
     """What the curves of one layer say."""
     sentences = [f"`{layer.layer}`: {layer.rows:,} rows of {layer.columns:,} weights."]
-    for i, tokens in enumerate(study.tokens):
+    for tokens in study.tokens:
+        best, factor = study.best(layer, tokens), study.usual_over_best(layer, tokens)
         losses = study.losses(layer, tokens)
-        best = study.best(layer, tokens)
-        usual, least = losses[0.01], float(np.min(layer.held_out[i]))
-        fewer = "fewer than inputs, " if tokens < layer.columns else ""
-        sentences.append(
-            f"**{tokens:,} tokens** ({fewer}{tokens / layer.columns:.2g} for each input): least at "
-            f"**λ = {best:g}**, {percent(least)}. "
-            + (
-                "That is the usual damping."
-                if best == 0.01
-                else f"The usual λ = 0.01 loses {percent(usual / least - 1)} more."
-            )
+        at = f"λ = {best:g}" + (", the least tried" if best == study.dampings[0] else "")
+        usual = (
+            "the usual λ = 0.01 is as good"
+            if factor < 1.005
+            else f"the usual λ = 0.01 loses {percent(factor - 1)} more"
         )
-    sentences.append(f"Rounding to nearest: {percent(layer.nearest)}.")
+        worse = ", and more than rounding to nearest" if losses[0.01] > layer.nearest else ""
+        sentences.append(
+            f"**{tokens:,} tokens**, {tokens / layer.columns:.2g} for each input: least at **{at}**, "
+            f"{percent(losses[best])}; {usual}{worse}."
+        )
+    sentences.append(
+        f"Rounding to nearest: {percent(layer.nearest)}. Calibrated on the held-out text itself, which "
+        f"is out of reach: {percent(float(layer.informed.min()))}."
+    )
     return sentences

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.figures.damping_path import damping_name
 from app.figures.numbers import short, vector
+from app.figures.plane import NBSP
 from lattice_core import Problem
 from lattice_core.damping_path import DampedRounding, appended, rounded_to_nearest
 
@@ -21,7 +22,7 @@ def appended_block(problem: Problem, damping: float) -> None:
     mean = float(np.trace(np.array(problem.hessian))) / problem.size
     st.caption(
         f"$X$: any factor of $H = X^\\top X$; no other choice changes a code. Below the line $\\mu I$ with "
-        f"$\\mu^2 = \\lambda \\cdot \\mathrm{{mean}}(\\mathrm{{diag}}\\, H) = {damping:g} \\cdot {_tex(mean)}$: "
+        f"$\\mu^2 = \\lambda \\cdot \\mathrm{{mean}}(\\mathrm{{diag}}\\, H) = {damping:g} \\cdot {mean:.4g}$: "
         "inputs that see one weight each, and charge its own error."
     )
 
@@ -66,10 +67,10 @@ def damping_table(
     for k, step in enumerate(path):
         cells = ["…"] * 5
         if k <= shown or all_rows:
-            same = " =" if np.array_equal(step.codes, nearest) else ""
+            same = f"{NBSP}=" if np.array_equal(step.codes, nearest) else ""
             bound = short(step.bound)
             cells = [
-                vector(step.codes) + same,
+                vector(step.codes).replace(" ", NBSP) + same,
                 _marked(step, "undamped", step.undamped_loss),
                 _marked(step, "damped", step.damped_loss),
                 f"~~{bound}~~" if step.clipped else bound,
@@ -96,8 +97,7 @@ def losses_csv(path: Sequence[DampedRounding]) -> str:
 
 
 def _marked(step: DampedRounding, name: str, loss: float) -> str:
-    text = "∞" if np.isinf(loss) else short(loss)
-    return f"{text} ▲" if name in step.exceeds else text
+    return f"{short(loss)}{NBSP}▲" if name in step.exceeds else short(loss)
 
 
 def _block(matrix: np.ndarray, above: int) -> str:
@@ -108,4 +108,4 @@ def _block(matrix: np.ndarray, above: int) -> str:
 
 
 def _tex(value: float) -> str:
-    return f"{value:.3g}" if abs(value) >= 5e-4 or value == 0 else "0.000"
+    return f"{value:.3g}" if abs(value) >= 5e-4 else "0"

@@ -77,18 +77,9 @@ def loss_by_damping(
         for value in trace.y
         if value is not None and 0 < value < inf  # an error of exactly 0 has no logarithm
     ]
-    figure = go.Figure(
-        traces,
-        go.Layout(layout(440, AXIS, log_axis("squared error", max(min(shown), 1e-12), max(shown)))),
-    )
-    figure.add_vline(
-        x=_place(own),
-        line={"color": PLANE, "dash": "dashdot", "width": 1.5},
-        annotation={"text": f"the problem's λ = {own:g}", "textangle": 0, "yanchor": "bottom"},
-        annotation_position="top",
-    )
-    figure.update_layout(margin={"t": 28})
-    return figure
+    low, high = max(min(shown), 1e-12), max(shown)
+    traces.append(_own_damping(own, (low, high)))
+    return go.Figure(traces, go.Layout(layout(440, AXIS, log_axis("squared error", low, high))))
 
 
 @dataclass(frozen=True)
@@ -215,6 +206,18 @@ def _level(name: str, value: float, ends: tuple[float, float] = (LEAST, MOST)) -
         name=name,
         line={"color": PLANE, "dash": "longdash", "width": 1.5},
         hovertemplate=f"{name}: %{{y:.4g}}<extra></extra>",
+    )
+
+
+def _own_damping(damping: float, ends: tuple[float, float]) -> go.Scatter:
+    name = f"the problem's λ = {damping:g}"
+    return go.Scatter(
+        x=[_place(damping)] * 2,
+        y=list(ends),
+        mode="lines",
+        name=name,
+        line={"color": NEUTRAL, "dash": "dashdot", "width": 1.5},
+        hovertemplate=f"{name}<extra></extra>",
     )
 
 

@@ -29,7 +29,7 @@ def damping_figure(problem: Problem) -> go.Figure:
     """
     path = damping_path(problem)
     windows = [window_around(step.averaged) for step in path]
-    view = View(np.zeros(problem.size), max(window.half for window in windows))
+    view = View(np.zeros(problem.size), 1.1 * max(window.half for window in windows))
     start = _corner(path, view)
     flat = problem.size == 2
     return stepped_figure(
@@ -106,9 +106,10 @@ def _corner(path: Sequence[DampedRounding], view: View) -> np.ndarray:
     for step in path:
         basis = step.averaged.lattice.basis
         starts = (middle + offsets) @ basis.T - step.averaged.target
-        tips = starts[:, None, :] + np.vstack([np.zeros(size), basis.T])
-        overhang = np.maximum(np.abs(tips).max(axis=(1, 2)) - 0.92 * view.half, 0)
-        cost += np.linalg.norm(starts + 0.8 * view.half, axis=1) + 30 * overhang
+        ends = starts[:, None, :] + np.vstack([np.zeros(size), basis.T])
+        overhang = np.maximum(np.abs(ends).max(axis=(1, 2)) - 0.95 * view.half, 0)
+        crowding = np.maximum(0.5 * view.half - np.linalg.norm(ends, axis=2).min(axis=1), 0)
+        cost += np.linalg.norm(starts + 0.8 * view.half, axis=1) + 300 * overhang + 10 * crowding
     return middle + offsets[int(np.argmin(cost))]
 
 

@@ -6,12 +6,12 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def short(value: float) -> str:
-    """Four significant digits, a true minus sign, no trailing noise: ``−0.1234``, ``2.5e+04``."""
+    """Four significant digits, a true minus sign, no trailing noise: ``−0.1234``, ``2.5e+04``, ``∞``."""
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         text = f"{value:.3g}"
     else:
         text = f"{value:.4g}"
-    return text.replace("-", "−")
+    return text.replace("-", "−").replace("inf", "∞")
 
 
 def vector(values: Iterable[float]) -> str:
