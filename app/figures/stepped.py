@@ -83,6 +83,12 @@ LEGEND = frozenset(
         "the two rarest",
         "merged",
         "codes",
+        "basis now",
+        "basis before",
+        "box before",
+        "answer before",
+        "length before",
+        "length now",
     }
 )
 
