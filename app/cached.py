@@ -13,6 +13,7 @@ from lattice_core import PRESETS, MinPivotStudy, Problem, closest_vector, min_pi
 from lattice_core.bound_laws import drawn_targets
 from lattice_core.damping_path import DampingCurve, damping_curve
 from lattice_core.inputs import FloatArray
+from lattice_core.loss_against_work import WorkPoint, loss_against_work
 from lattice_core.many_targets import closest_codes_of_many, loss_ratios, nearest_plane_of_many
 from lattice_core.overfitting import Overfitting, overfitting
 from lattice_core.recorded_row_shares import LayerRowShares
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lattice_core.language_model.load import LoadedModel
     from lattice_core.layers.calibration_transfer import CalibrationTransfer
     from lattice_core.layers.order_results import OrderComparison
+    from lattice_core.layers.toy_coding import ToyCoding
 
 # Blocks whose Hessians are kept: 27 MB each.
 KEPT_BLOCKS = 24
@@ -54,6 +56,17 @@ def sampled_loss_ratios(problem: Problem, count: int, seed: int) -> FloatArray |
         return None
 
 
+@st.cache_data(max_entries=200, show_spinner=False)
+def searches_compared(
+    problem: Problem, count: int, temperature: float
+) -> tuple[WorkPoint, ...] | str:
+    """Every search on targets of the problem's lattice; why not, for too skewed a basis."""
+    try:
+        return loss_against_work(problem, count, 0, temperature)
+    except ValueError as error:
+        return str(error)
+
+
 @st.cache_data(max_entries=20, show_spinner=False)
 def min_pivot_measured(size: int, draws: int) -> MinPivotStudy:
     """min_pivot against the best order on random Hessians."""
@@ -76,6 +89,23 @@ def overfitting_measured(samples: int, seed: int) -> Overfitting:
 def losses_by_damping(problem: Problem) -> DampingCurve:
     """Losses and bounds of a problem along many dampings."""
     return damping_curve(problem)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def toy_outlier_rates(bits: int) -> tuple[FloatArray, FloatArray]:
+    """Factors, and SSQR's outlier rate on the toy row with each."""
+    from lattice_core.toy_row import toy_outlier_curve
+
+    factors = np.geomspace(0.2, 1.6, 60)
+    return factors, np.array([run.outlier_rate for run in toy_outlier_curve(bits, factors)])
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def toy_coded(size: float) -> "ToyCoding":
+    """HPTQ and a Huffman coder on the toy layer."""
+    from lattice_core.layers.toy_coding import toy_coding
+
+    return toy_coding(size)
 
 
 @st.cache_resource(show_spinner=False)

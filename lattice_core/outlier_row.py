@@ -29,13 +29,20 @@ class Row(Protocol):
     """What the laws below look at: a `lattice_core.Problem`, or a longer row."""
 
     @property
-    def weights(self) -> Any: ...
+    def weights(self) -> Any:
+        """(c,) floats."""
+
     @property
-    def scales(self) -> Any: ...
+    def scales(self) -> Any:
+        """(c,) grid spacings."""
+
     @property
-    def damped_hessian(self) -> FloatArray: ...
+    def damped_hessian(self) -> FloatArray:
+        """``H + λ̄I``, (c, c)."""
+
     @property
-    def lattice(self) -> Lattice: ...
+    def lattice(self) -> Lattice:
+        """``B = 𝒳 diag(s)``."""
 
 
 @dataclass(frozen=True)
