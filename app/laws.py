@@ -20,7 +20,7 @@ def laws_panel(checks: Sequence[LawCheck]) -> None:
             st.markdown(check.statement)
             st.markdown(
                 f"| {check.left_name} | | {check.right_name} |\n|---|:-:|---|\n"
-                f"| {_side(check.left, False)} | {check.relation} | "
+                f"| {_side(check.left, False)} | {_relation(check)} | "
                 f"{_side(check.right, bool(check.void))} |"
             )
             if check.void:
@@ -39,6 +39,13 @@ def verdict(check: LawCheck) -> str:
     if check.holds:
         return ":green-badge[:material/check: holds]"
     return ":red-badge[:material/close: fails]"
+
+
+def _relation(check: LawCheck) -> str:
+    """What the law says; what is the case instead, where it fails."""
+    if check.holds or check.void:
+        return check.relation
+    return {"=": "≠", "≤": ">", "∈": "∉"}[check.relation]
 
 
 def _side(value: float | np.ndarray, crossed_out: bool) -> str:

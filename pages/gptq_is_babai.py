@@ -1,8 +1,9 @@
 """Lesson: the lattice and the weights in lock-step; the same centres, codes and losses."""
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from app import lesson, shared_problem
+from app import lesson, lesson_takeaways, shared_problem, wrong_world
 from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
 from app.downloads import downloads
 from app.figures.number_lines import lockstep_figure
@@ -12,9 +13,10 @@ from app.linked_formula import babai_formulas, by_step, gptq_formulas, linked_fo
 from app.quiz import predict
 from app.snippets import both_algorithms_snippet
 from app.step_tables import lockstep_table, obq_table
-from lattice_core import PRESETS, Problem, laws, obq, random_problem
+from app.wrong_world import broken_gptq, step_to_check, why_harmless
+from lattice_core import PRESETS, Problem, RoundingTrace, laws, obq, random_problem
 
-HEIGHT = 460
+HEIGHT = 430
 
 
 def page() -> None:
@@ -30,25 +32,29 @@ def page() -> None:
     if shared_problem.shows("controls"):
         problem_controls(sizes=(2, 3))
     problem, step = shared_problem.problem(), shared_problem.step()
+    broken = broken_gptq(problem)
+    wrong_world.banner()
     lesson.stepped(
-        lockstep_figure,
+        _draw,
         key=f"lockstep_stepper_{problem.size}",
         draggable=problem.size == 2,
         height=HEIGHT,
     )
-    _numbers(problem, step)
+    _numbers(problem, step, broken)
     if shared_problem.shows("quiz"):
         _quiz(problem)
+    checked = step_to_check(problem, step, broken)
+    checks = [
+        laws.gptq_is_babai(problem, broken),
+        laws.propagation_is_projection(problem, checked, broken),
+        laws.factor_does_not_matter(problem),
+        laws.obq_takes_the_nearest_plane(problem, step),
+        laws.nothing_to_gain_by_composing(problem, checked, broken),
+    ]
     if shared_problem.shows("laws"):
-        laws_panel(
-            [
-                laws.gptq_is_babai(problem),
-                laws.propagation_is_projection(problem, step),
-                laws.factor_does_not_matter(problem),
-                laws.obq_takes_the_nearest_plane(problem, step),
-                laws.nothing_to_gain_by_composing(problem, step),
-            ]
-        )
+        laws_panel(checks)
+    lesson_takeaways.gptq_is_babai()
+    wrong_world.break_it(checks, why_harmless(problem, broken))
     if shared_problem.shows("numbers"):
         _obq(problem, step)
     if shared_problem.shows("try"):
@@ -65,17 +71,22 @@ def page() -> None:
         }
     )
     if shared_problem.shows("downloads"):
-        downloads(lockstep_figure, problem, "GPTQ is Babai")
-    shared_problem.mirror_in_url()
+        downloads(_draw, problem, "GPTQ is Babai")
+    shared_problem.mirror_in_url("wrong")
 
 
-def _numbers(problem: Problem, step: int) -> None:
+def _draw(problem: Problem) -> go.Figure:
+    return lockstep_figure(problem, broken_gptq(problem))
+
+
+def _numbers(problem: Problem, step: int, broken: RoundingTrace | None) -> None:
     if shared_problem.shows("numbers"):
+        # In a wrong world GPTQ's formula is not what it does.
         linked_formulas(
             by_step(
                 problem,
                 babai_formulas,
-                gptq_formulas,
+                *(() if broken else (gptq_formulas,)),
                 start="Steps 1 to c show the formulas of both algorithms with their numbers.",
                 end="All weights are rounded: nothing is left to compute.",
             ),
@@ -85,8 +96,8 @@ def _numbers(problem: Problem, step: int) -> None:
     table, inputs = st.columns([2, 1], gap="large")
     if shared_problem.shows("numbers"):
         with table:
-            st.subheader("Number by number", anchor="numbers")
-            lockstep_table(problem, step)
+            st.markdown("**Number by number**")
+            lockstep_table(problem, step, broken)
     if shared_problem.shows("controls"):
         with inputs:
             weight_and_damping_inputs()
@@ -154,6 +165,20 @@ def _try() -> None:
                 "Any problem will do: the gap column stays at rounding error.",
                 random_problem(3, 5),
                 1,
+            ),
+            Try(
+                "Propagate nothing",
+                "Break GPTQ: its weights (grey cross) are not where the target goes, and three laws turn red.",
+                PRESETS["skewed"].problem,
+                1,
+                {"wrong": "no_propagation"},
+            ),
+            Try(
+                "The wrong inverse",
+                "Break it in a way that shows only in step 2, since in step 1 all weights remain.",
+                random_problem(3, 40),
+                2,
+                {"wrong": "whole_inverse"},
             ),
         ]
     )

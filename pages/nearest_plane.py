@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import lesson, shared_problem
+from app import lesson, lesson_takeaways, shared_problem
 from app.cached import closest_codes
 from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
 from app.downloads import downloads
@@ -63,6 +63,7 @@ def page() -> None:
                 laws.no_order_beats_the_floor(problem),
             ]
         )
+    lesson_takeaways.nearest_plane()
     if shared_problem.shows("try"):
         _try(problem)
     lesson.code(nearest_plane_snippet(problem))

@@ -10,7 +10,7 @@ from lattice_core import Problem, RoundingTrace
 
 
 def broken_target(problem: Problem, trace: RoundingTrace, step: int) -> Trace:
-    """Where the broken run's weights stand in the lattice; off the plane chosen where it went wrong."""
+    """Where the broken run's weights stand in the lattice; in the right world that is the target now."""
     place = problem.lattice.point(trace.coordinates_after(min(step, problem.size)))
     name = "weights of the wrong world"
     look = {"mode": "markers", "name": name, "hovertemplate": f"{name}<extra></extra>"}
