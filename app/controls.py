@@ -46,10 +46,10 @@ def problem_controls(sizes: Sequence[int]) -> None:
     if here not in choices:
         choices.append(here)
     with st.container(horizontal=True, vertical_alignment="bottom", key="problem_controls"):
-        _bound(
+        bound_widget(
             st.selectbox, "Problem", "preset", here, _choose, options=choices, format_func=_title
         )
-        _bound(
+        bound_widget(
             st.selectbox,
             "Order of rounding",
             "order",
@@ -58,7 +58,7 @@ def problem_controls(sizes: Sequence[int]) -> None:
             options=list(ORDER_NAMES),
             format_func=lambda order: ORDER_NAMES[order].title,
         )
-        _bound(
+        bound_widget(
             st.selectbox,
             "Integer grid",
             "bits",
@@ -70,7 +70,7 @@ def problem_controls(sizes: Sequence[int]) -> None:
             "Other codes are clipped to its ends.",
         )
         if shown.name == "random":
-            _bound(
+            bound_widget(
                 st.number_input,
                 "Seed",
                 "seed",
@@ -91,7 +91,7 @@ def weight_and_damping_inputs() -> None:
     shown = shared_problem.problem()
     with st.container(horizontal=True, key="weight_inputs"):
         for j, weight in enumerate(shown.weights):
-            _bound(
+            bound_widget(
                 st.number_input,
                 f"Weight {symbol('w', j)}",
                 f"weight_{j}",
@@ -101,7 +101,7 @@ def weight_and_damping_inputs() -> None:
                 format="%.4f",
                 help=f"Scale (grid spacing) {symbol('s', j)} = {shown.scales[j]:g}",
             )
-        _bound(
+        bound_widget(
             st.select_slider,
             "Damping λ",
             "damping",
@@ -131,9 +131,24 @@ def _set_up(idea: Try) -> None:
         choose(name, code)
 
 
-def _bound(
+def bound_widget(
     widget: Callable, label: str, name: str, value: object, write: Callable, **options: object
 ) -> None:
+    """A widget that shows this value and writes another back; what cannot be done is said.
+
+    Parameters
+    ----------
+    widget : callable
+        Of streamlit, such as ``st.number_input``.
+    label, name : str
+        What the visitor reads, and the end of its key.
+    value : object
+        To show.
+    write : callable
+        Called with the new value; a ``ValueError`` leaves all as it was.
+    **options
+        Of the widget.
+    """
     key = f"control_{name}"
     st.session_state[key] = value
 

@@ -33,6 +33,15 @@ class LessonOption:
 
 
 OPTIONS: dict[str, LessonOption] = {
+    "turn": LessonOption(
+        "Turn the picture",
+        {str(degrees): f"{degrees}°" for degrees in range(360)},
+        "0",
+        "From the horizontal to the first basis vector.",
+    ),
+    "mirror": LessonOption(
+        "Turn it over", {"no": "As it is", "yes": "Turned over"}, "no", "The picture in a mirror."
+    ),
     "delta": LessonOption(
         "δ of Lovász's test",
         {delta: delta for delta in ("0.5", "0.75", "0.99", "1.0")},
