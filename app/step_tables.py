@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures.numbers import short
+from app.figures.plane import NBSP
 from lattice_core import Problem, RoundingStep, RoundingTrace, obq_costs
 
 
@@ -46,7 +47,7 @@ def lockstep_table(problem: Problem, step: int, broken: RoundingTrace | None = N
             cells.append(short(abs(picture.center - algebra.center)))
             last = short(algebra.plane_distance**2) if broken is None else _code(algebra)
             cells += [_code(picture), last]
-        row = f"| {k}: ${_tex('w', algebra.index)}$ | {' | '.join(cells)} |"
+        row = f"| {k}:{NBSP}${_tex('w', algebra.index)}$ | {' | '.join(cells)} |"
         rows.append(_emphasised(row) if k == step else row)
     st.markdown("\n".join(rows))
     if broken is not None and step >= problem.size:

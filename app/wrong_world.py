@@ -42,12 +42,15 @@ def banner(option: str = "wrong") -> None:
     world = chosen(option)
     if world == RIGHT:
         return
-    with st.container(horizontal=True, vertical_alignment="center", key="wrong_world"):
+    title = OPTIONS[option].choices[world]
+    said, mend = st.columns([6, 1], vertical_alignment="center")
+    with said:
         st.error(
-            f"**This page is in a wrong world: {OPTIONS[option].choices[world].lower()}.** "
+            f"**This page is in a wrong world: {title[0].lower()}{title[1:]}.** "
             f"{WHAT_IS_WRONG[world]}",
             icon=":material/heart_broken:",
         )
+    with mend:
         st.button(
             "Mend it", icon=":material/healing:", on_click=choose, args=(option, RIGHT), key="mend"
         )

@@ -16,7 +16,7 @@ from app.step_tables import lockstep_table, obq_table
 from app.wrong_world import broken_gptq, step_to_check, why_harmless
 from lattice_core import PRESETS, Problem, RoundingTrace, laws, obq, random_problem
 
-HEIGHT = 430
+HEIGHT = 410
 
 
 def page() -> None:
@@ -41,8 +41,6 @@ def page() -> None:
         height=HEIGHT,
     )
     _numbers(problem, step, broken)
-    if shared_problem.shows("quiz"):
-        _quiz(problem)
     checked = step_to_check(problem, step, broken)
     checks = [
         laws.gptq_is_babai(problem, broken),
@@ -93,14 +91,16 @@ def _numbers(problem: Problem, step: int, broken: RoundingTrace | None) -> None:
             stepper=f"lockstep_stepper_{problem.size}",
             step=step,
         )
-    table, inputs = st.columns([2, 1], gap="large")
-    if shared_problem.shows("numbers"):
-        with table:
+    table, question = st.columns([5, 3], gap="medium")
+    with table:
+        if shared_problem.shows("numbers"):
             st.markdown("**Number by number**")
             lockstep_table(problem, step, broken)
-    if shared_problem.shows("controls"):
-        with inputs:
+        if shared_problem.shows("controls"):
             weight_and_damping_inputs()
+    if shared_problem.shows("quiz"):
+        with question:
+            _quiz(problem)
 
 
 def _obq(problem: Problem, step: int) -> None:
