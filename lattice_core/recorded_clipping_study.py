@@ -86,6 +86,15 @@ class CodedLayer:
         """Bits a code."""
         return entropy(self.count_of)
 
+    def ideal_bits(self, code: int) -> float:
+        """``log2(1/p)``: what an ideal coder spends on a code."""
+        return math.log2(sum(self.counts) / self.count_of[code])
+
+    def bits_a_code(self, coder: str) -> float:
+        """Bytes of a coder's stream, ``"huffman"`` or ``"ans"``, in bits a code."""
+        stream: int = getattr(self, f"{coder}_stream_bytes")
+        return 8 * stream / sum(self.counts)
+
     @property
     def mean_length(self) -> float:
         """Bits a code with these words."""
