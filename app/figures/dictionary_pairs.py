@@ -127,7 +127,7 @@ def dictionary_figure(problem: Problem) -> go.Figure:
             "yaxis2": {"domain": [0.04, 0.36]},
             "height": 560,
         },
-    )
+    ).checked
     for frame in figure.frames:  # the legend names what is lit
         for trace in frame.data:
             trace.showlegend = bool(trace.showlegend) and trace.opacity == 1

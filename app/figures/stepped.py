@@ -2,15 +2,65 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import cache, cached_property
 from typing import Any
 
 import plotly.graph_objects as go
+import plotly.io as pio
 
 from app.figures.symbol_marks import Marks
 
-# A trace is a plain dict until the figure is whole: plotly's classes check every attribute anew each
-# time a trace is put into something else, which tripled the time to answer a drag.
+# A trace is a plain dict, and so is the figure on its way to the browser: plotly's classes check every
+# attribute, which takes five times as long as all else that is done to answer a drag.
 Trace = dict[str, Any]
+
+
+class SteppedFigure:
+    """A figure with frames: sent as it is, checked by plotly only when somebody looks into it.
+
+    Parameters
+    ----------
+    described : dict
+        ``data``, ``layout`` and ``frames``, as plotly's JSON has them.
+    """
+
+    def __init__(self, described: dict[str, Any]) -> None:
+        self._described = described
+
+    def to_json(self) -> str:
+        """What the browser draws."""
+        layout = {"template": _template(), **self._described["layout"]}
+        text: str = pio.to_json(
+            self._described | {"layout": layout}, validate=False, remove_uids=False
+        )
+        return text
+
+    @cached_property
+    def checked(self) -> go.Figure:
+        """The same as plotly's own figure; an attribute that plotly does not know is an error."""
+        return go.Figure(self._described)
+
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """The traces, checked."""
+        return self.checked.data
+
+    @property
+    def layout(self) -> go.Layout:
+        """The layout, checked."""
+        return self.checked.layout
+
+    @property
+    def frames(self) -> tuple[go.Frame, ...]:
+        """The frames, checked."""
+        return self.checked.frames
+
+
+@cache
+def _template() -> dict[str, Any]:
+    """Plotly's usual look, which `checked` has too."""
+    template: dict[str, Any] = pio.templates[pio.templates.default].to_plotly_json()
+    return template
 
 
 def scatter(**attributes: object) -> Trace:
@@ -102,7 +152,7 @@ def stepped_figure(
     handles: dict[str, int] | None = None,
     symbols: Callable[[int], Marks] | None = None,
     narrow: dict | None = None,
-) -> go.Figure:
+) -> SteppedFigure:
     """A figure with one frame for each sentence.
 
     Parameters
@@ -136,14 +186,14 @@ def stepped_figure(
     frames = [
         {"name": str(k), "data": picture, "traces": indices} for k, picture in enumerate(pictures)
     ]
-    return go.Figure(
+    return SteppedFigure(
         {"data": still + pictures[0], "layout": {"meta": meta, **layout}, "frames": frames}
     )
 
 
-def standalone_html(figure: go.Figure, title: str) -> str:
+def standalone_html(figure: SteppedFigure, title: str) -> str:
     """The figure as one self-contained page with plotly's own slider in place of the stepper."""
-    page = go.Figure(deepcopy(figure.to_dict()))
+    page = deepcopy(figure.checked)
     sentences = figure.layout.meta["sentences"]
     for frame, sentence in zip(page.frames, sentences, strict=True):
         frame.layout = {"title": {"text": _wrapped(sentence)}}
