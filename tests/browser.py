@@ -154,6 +154,15 @@ class AppPage:
         """The one line of text on the page that matches the regular expression."""
         return self.page.get_by_text(re.compile(pattern)).inner_text()
 
+    def symbol(self, key: str) -> Any:
+        """The buttons of a linked formula's symbol, by its key."""
+        return self.page.locator(f".linked-formulas [data-symbol='{key}']")
+
+    def lit_symbols(self) -> set[str]:
+        """Keys of the symbols that are lit in linked formulas."""
+        lit = self.page.locator(".linked-formulas [data-lit]")
+        return {button.get_attribute("data-symbol") for button in lit.all()}
+
     def stepper(self, key: str) -> "StepperOnPage":
         found = StepperOnPage(self.page, key)
         eventually(lambda: found.drawn_step() is not None, what=f"stepper {key!r} is drawn")

@@ -204,6 +204,57 @@ def test_lockstep_moves_both_sides_and_the_other_page_shows_the_same_problem(ope
     assert query(app) == {"problem": "real_two_inputs", "step": "3"}
 
 
+def test_symbols_light_up_in_the_figure_and_the_figure_lights_up_symbols(open_app) -> None:
+    app = open_app("/gptq_is_babai?problem=skewed&step=1")
+    stepper = app.stepper("lockstep_stepper_2")
+    share = app.symbol("share 1")
+    share.first.hover()
+    eventually(lambda: app.lit_symbols() == {"share 1"}, what="the formula's symbol is lit")
+    marks = stepper.root.locator(".stepper-marks > svg")
+    assert marks.count() == 2  # in the lattice and on the number lines
+    assert set(marks.all_text_contents()) == {"push to w₁"}
+    assert "pushed to w₁" in app.page.locator(".linked-hint").inner_text()
+    # The other way round: the pointer on the error, half way from the centre to the code.
+    taken = SKEWED.gptq.steps[0]
+    right, down = stepper.ask(
+        f"(({{xaxis2: x, yaxis2: y}}) => [x._offset + x.d2p({(taken.center + taken.code) / 2}),"
+        " y._offset + y.d2p(0)])(gd._fullLayout)"
+    )
+    stepper.graph.hover(position={"x": right, "y": down}, force=True)
+    eventually(lambda: app.lit_symbols() in ({"error"}, {"distance"}), what="the error is lit")
+    # With the keys: from one symbol to the next, and off.
+    app.symbol("star").first.focus()
+    assert app.lit_symbols() == {"star"}
+    app.page.keyboard.press("Tab")
+    assert app.lit_symbols() == {"basis 2"}
+    assert set(marks.all_text_contents()) == {"b₂", "s₂"}
+    app.page.keyboard.press("Escape")
+    assert app.lit_symbols() == set()
+    assert marks.count() == 0
+    # The formulas follow the stepper.
+    stepper.button("Step forward").click()
+    app.page.get_by_text("GPTQ, step 2").wait_for()
+    assert app.symbol("share 1").count() == 0
+    assert not app.errors
+
+
+def test_marks_in_space_are_where_the_scene_is_and_turn_with_it(open_app) -> None:
+    app = open_app("/nearest_plane?problem=three_inputs&step=2")
+    stepper = app.stepper("plane_stepper_3")
+    app.symbol("target").first.focus()
+    ring = stepper.root.locator(".stepper-marks circle").last
+    box = ring.bounding_box()
+    place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    app.symbol("target").first.blur()
+    app.page.mouse.move(*place)
+    eventually(lambda: app.lit_symbols() == {"target"}, what="the point is found in the scene")
+    app.page.mouse.down()
+    app.page.mouse.move(place[0] + 60, place[1] + 30, steps=3)
+    app.page.mouse.up()
+    eventually(lambda: ring.bounding_box()["x"] != box["x"], what="the ring has turned")
+    assert not app.errors
+
+
 def test_target_is_dragged_with_a_finger_on_a_phone(open_app) -> None:
     app = open_app("/gptq_is_babai?problem=skewed&step=2", 390, has_touch=True, is_mobile=True)
     stepper = app.stepper("lockstep_stepper_2")

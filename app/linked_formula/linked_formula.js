@@ -22,7 +22,7 @@ class Board {
     const options = { signal: this.gone.signal };
     const ours = (act) => ({ detail }) => detail.name === this.data?.stepper && act(detail);
     document.addEventListener("nearest-plane:shows", ours(({ step }) => this.show(step)), options);
-    document.addEventListener("nearest-plane:light", ours(({ symbol }) => this.mark(symbol)), options);
+    document.addEventListener("nearest-plane:light", ours((detail) => this.follow(detail)), options);
   }
 
   receive(data) {
@@ -46,10 +46,14 @@ class Board {
     document.dispatchEvent(new CustomEvent("nearest-plane:light", { detail }));
   }
 
-  // Not pointed at any more: what has the keyboard's focus is lit again.
-  leave() {
-    const focused = this.root.contains(document.activeElement) && document.activeElement.dataset.symbol;
-    this.light(focused || null);
+  get focused() {
+    return this.root.contains(document.activeElement) ? document.activeElement.dataset.symbol : undefined;
+  }
+
+  // What has the keyboard's focus is lit again when the pointer leaves the figure's marks, or a symbol.
+  follow({ symbol, from }) {
+    if (symbol === null && from === "figure" && this.focused) this.light(this.focused);
+    else this.mark(symbol);
   }
 
   mark(symbol) {
@@ -65,7 +69,7 @@ class Board {
   // ---- drawing
 
   draw() {
-    const focused = this.root.contains(document.activeElement) && document.activeElement.dataset.symbol;
+    const { focused } = this;
     const formulas = this.data.steps[Math.min(this.step, this.data.steps.length - 1)];
     this.reached = new Set(); // a symbol that comes twice is one stop for the Tab key
     const groups = element("div", "linked-groups");
@@ -121,7 +125,7 @@ class Board {
     this.reached.add(symbol);
     const mouse = (act) => (event) => event.pointerType === "mouse" && act();
     button.addEventListener("pointerenter", mouse(() => this.light(symbol)));
-    button.addEventListener("pointerleave", mouse(() => this.leave()));
+    button.addEventListener("pointerleave", mouse(() => this.light(this.focused ?? null)));
     button.addEventListener("focus", () => this.light(symbol));
     button.addEventListener("blur", () => this.light(null));
     button.addEventListener("click", () => button.focus()); // a tap does not focus a button everywhere

@@ -48,7 +48,7 @@ class Marks {
     }
   }
 
-  // The symbol under the pointer: a point before a length, the shorter of two lengths.
+  // The symbol under the pointer: the nearest point before any length, the shorter of two lengths.
   under(event) {
     const box = this.stepper.graph.getBoundingClientRect();
     const pointer = [event.clientX - box.left, event.clientY - box.top];
@@ -59,7 +59,8 @@ class Marks {
         if (!panel) continue;
         const path = mark.points.map((point) => panel.at(point).map((v, i) => v + panel.origin[i]));
         const [distance, length] = distanceTo(path, pointer);
-        if (distance < NEAR && length < least - 0.5) [found, least] = [symbol, length];
+        const rank = length || distance / NEAR - 1;
+        if (distance < NEAR && rank < least - 0.01) [found, least] = [symbol, rank];
       }
     return found;
   }
