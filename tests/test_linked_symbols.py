@@ -2,9 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from test_pages import open_page
 
@@ -26,13 +29,18 @@ PROBLEMS = {
 STEPS = [(name, step) for name, p in PROBLEMS.items() for step in range(1, p.size + 1)]
 
 
+@cache
+def frames(draw: Callable[[Problem], go.Figure], problem: Problem) -> list[dict]:
+    """What lights up in each frame."""
+    return draw(problem).layout.meta["symbols"]
+
+
 def lattice_marks(problem: Problem, step: int) -> dict:
-    draw = plane_figure if problem.size == 2 else space_figure
-    return draw(problem).layout.meta["symbols"][step]
+    return frames(plane_figure if problem.size == 2 else space_figure, problem)[step]
 
 
 def lockstep_marks(problem: Problem, step: int) -> dict:
-    return lockstep_figure(problem).layout.meta["symbols"][step]
+    return frames(lockstep_figure, problem)[step]
 
 
 def arrow(marks: list[dict], panel: str) -> np.ndarray:
@@ -56,7 +64,7 @@ def test_each_symbol_lights_something_up_and_nothing_lights_up_without_one(name,
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_before_the_first_and_after_the_last_step_nothing_can_be_pointed_at(name) -> None:
-    marks = lockstep_figure(PROBLEMS[name]).layout.meta["symbols"]
+    marks = frames(lockstep_figure, PROBLEMS[name])
     assert marks[0] == {} == marks[-1]
 
 
@@ -70,6 +78,10 @@ def test_lengths_are_those_of_the_step(name, step) -> None:
     np.testing.assert_allclose(np.linalg.norm(leg), taken.plane_distance, atol=1e-8)
     squared = pivots(problem.damped_hessian, problem.order_indices)[taken.index]
     np.testing.assert_allclose(star @ star, squared * problem.scales[taken.index] ** 2)
+    tail = np.array(marks["residual"][0]["points"][0])
+    ends = [star @ (end - tail) / (star @ star) for end in marks["star"][0]["points"]]
+    np.testing.assert_allclose(ends, np.rint(ends), atol=1e-7)  # on two neighbouring planes
+    assert taken.clipped or ends[0] - 1e-7 <= taken.center <= ends[1] + 1e-7
     np.testing.assert_allclose(leg, (taken.code - taken.center) * star, atol=1e-8)
     residual = arrow(marks["residual"], picture)
     np.testing.assert_allclose(star @ residual / (star @ star), taken.center, atol=1e-7)
