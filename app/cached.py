@@ -16,7 +16,10 @@ from lattice_core.inputs import FloatArray
 from lattice_core.loss_against_work import WorkPoint, loss_against_work
 from lattice_core.many_targets import closest_codes_of_many, loss_ratios, nearest_plane_of_many
 from lattice_core.overfitting import Overfitting, overfitting
+from lattice_core.recorded_reduction import RecordedReduction, recorded_reduction
 from lattice_core.recorded_row_shares import LayerRowShares
+from lattice_core.reduction_contest import Contender, contest, made_up_hessian
+from lattice_core.sorting_path import SortingPath, sorting_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,6 +109,34 @@ def toy_coded(size: float) -> "ToyCoding":
     from lattice_core.layers.toy_coding import toy_coding
 
     return toy_coding(size)
+
+
+@st.cache_resource(show_spinner=False)
+def recorded_real_reduction() -> RecordedReduction:
+    """Inputs of real layers, and what was made of whole ones; read once."""
+    return recorded_reduction()
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def sorting_of(which: int, size: int, order: str) -> SortingPath:
+    """LLL on so many inputs of a recorded slice, swap by swap."""
+    record = recorded_real_reduction()
+    hessian = record.slices[which].damped_hessian(size, record.damping)
+    return sorting_path(hessian, order, delta=record.delta)
+
+
+def contest_hessian(kind: str, size: int) -> FloatArray:
+    """The Hessian that a choice of the lesson *Lattice reduction* names: ``random``, … ``real2``."""
+    if not kind.startswith("real"):
+        return made_up_hessian(kind, size, seed=0)  # type: ignore[arg-type]
+    record = recorded_real_reduction()
+    return record.slices[int(kind.removeprefix("real"))].damped_hessian(size, record.damping)
+
+
+@st.cache_data(max_entries=100, show_spinner="LLL is at work.")
+def reduction_contest(kind: str, size: int, delta: float) -> tuple[Contender, ...]:
+    """Orders and LLL on a lattice, with their times."""
+    return contest(contest_hessian(kind, size), delta)
 
 
 @st.cache_resource(show_spinner=False)

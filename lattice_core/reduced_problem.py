@@ -88,6 +88,13 @@ def _stage(
     return ReductionStage(move, lattice, transform, trace.codes, codes, trace.squared_distance)
 
 
+def codes_from_reduced(problem: Problem, stage: ReductionStage) -> IntArray:
+    """The matrix ``P T`` (c, c) from codes of a stage's basis to codes of the weights, input order."""
+    matrix = np.empty_like(stage.transform)
+    matrix[problem.order_indices[::-1]] = stage.transform
+    return matrix
+
+
 @dataclass(frozen=True, eq=False)
 class GridOutcome:
     """What a grid makes of codes that were found without it.

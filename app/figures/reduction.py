@@ -24,9 +24,7 @@ GAP = None  # between the pieces of a path
 Path = Sequence[FloatArray | None]
 
 
-def reduction_figure(
-    problem: Problem, stages: Sequence[ReductionStage], delta: float
-) -> go.Figure:
+def reduction_figure(problem: Problem, stages: Sequence[ReductionStage], delta: float) -> go.Figure:
     """One frame for the start, one a move, one for the result; two or three inputs.
 
     With two inputs the target can be dragged. Beside the lattice are the Gram-Schmidt lengths.

@@ -1,6 +1,7 @@
 """What each move of LLL does and why, in words."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,7 +16,7 @@ def reduction_sentences(
     """One sentence group for each frame: the start, the moves, the result."""
     moves = [
         _move(k, before, stage, delta)
-        for k, (before, stage) in enumerate(zip(stages, stages[1:], strict=False), start=1)
+        for k, (before, stage) in enumerate(pairwise(stages), start=1)
     ]
     return [_start(problem, stages[0]), *moves, _result(problem, stages)]
 

@@ -1,0 +1,114 @@
+"""Beside the figure: the transform, Lovász's test, and nearest plane before and after."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.figures.numbers import short, symbol, vector
+from lattice_core import Problem
+from lattice_core.inputs import IntArray
+from lattice_core.reduced_problem import ReductionStage, reduction_stages
+from lattice_core.reduction_laws import exact_determinant
+
+
+def transform_and_test(stages: Sequence[ReductionStage], step: int, delta: float) -> None:
+    """T at this step with its determinant, and both sides of the test that was made."""
+    stage = stages[min(step, len(stages) - 1)]
+    st.latex(
+        rf"T = {_matrix(stage.transform)}, \qquad \det T = {exact_determinant(stage.transform)}"
+    )
+    move = stage.move if 0 < step < len(stages) else None
+    if move is None:
+        st.caption(
+            "$T$ holds the basis vectors now, in units of those at the start: the basis is $B\\,T$. "
+            "Step forward for the first move: → or the buttons under the figure."
+            if step == 0
+            else "The moves are done. All numbers of $T$ are integers, and so are those of its inverse."
+        )
+        return
+    if move.kind == "size_reduction":
+        st.caption(
+            f"Column {move.index + 1} of $T$ has lost {move.multiple} times column "
+            f"{move.partner + 1}. The determinant cannot notice."
+        )
+        return
+    i, k = move.partner + 1, move.index + 1
+    sign = r"\ge" if move.kind == "kept" else "<"
+    st.latex(
+        rf"\underbrace{{R_{{{i}{k}}}^2 + R_{{{k}{k}}}^2}}_{{{_tex(move.lovasz_length)}}} {sign} "
+        rf"\underbrace{{\delta\, R_{{{i}{i}}}^2}}_{{{_tex(move.lovasz_bound)}}}, \quad \delta = {delta:g}"
+    )
+    outcome = (
+        "holds"
+        if move.kind == "kept"
+        else "fails, and two columns of $T$ are exchanged: the sign of the determinant turns"
+    )
+    st.caption(f"Lovász's test before this move, with $R_{{jj}} = d_j$. It {outcome}.")
+
+
+def stages_table(stages: Sequence[ReductionStage], step: int) -> str:
+    """Nearest plane in the first basis, in the one on show, and in the last. Markdown."""
+    first, now, last = stages[0], stages[min(step, len(stages) - 1)], stages[-1]
+    rows = [
+        ("lengths $d_j$", *(vector(s.lengths) for s in (first, now, last))),
+        ("$\\sum_j d_j^2$", *(short(4 * s.bound) for s in (first, now, last))),
+        ("bound of the loss", *(short(s.bound) for s in (first, now, last))),
+        ("$\\gamma^2$, law L8", *(short(s.relative_bound) for s in (first, now, last))),
+        ("codes $z'$ in this basis", *(vector(s.reduced_codes) for s in (first, now, last))),
+        ("codes of the weights $z = T z'$", *(vector(s.codes) for s in (first, now, last))),
+        ("loss of this target", *(short(s.loss) for s in (first, now, last))),
+    ]
+    lines = ["| nearest plane, no clipping | before | now | reduced |", "|---|---|---|---|"]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def sorted_caption(problem: Problem) -> str:
+    """How the basis was sorted before the first move; empty if it was not."""
+    order = problem.order_indices[::-1]
+    if (order == range(problem.size)).all():
+        return ""
+    names = ", ".join(symbol("w", int(j)) for j in order)
+    return (
+        f"The order of rounding chosen sorts the basis before the first move: its vectors belong to "
+        f"{names}. $z$ is in the order of the weights again."
+    )
+
+
+def stages_csv(problem: Problem, delta: float) -> str:
+    """One row a move: what was done, the basis after it, nearest plane's answer in it."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    c = problem.size
+    table.writerow(
+        [
+            *("move", "kind", "vector", "partner", "multiple", "lovasz_bound", "lovasz_length"),
+            *(f"d_{j + 1}" for j in range(c)),
+            *(f"T_{i + 1}{j + 1}" for i in range(c) for j in range(c)),
+            *(f"z_{j + 1}" for j in range(c)),
+            "loss",
+        ]
+    )
+    for k, stage in enumerate(reduction_stages(problem, delta)):
+        move = stage.move
+        told = (
+            ["start", "", "", "", "", ""]
+            if move is None
+            else [
+                *(move.kind, move.index + 1, move.partner + 1, move.multiple),
+                *(move.lovasz_bound, move.lovasz_length),
+            ]
+        )
+        numbers = [*stage.lengths, *stage.transform.ravel(), *stage.codes, stage.loss]
+        table.writerow([k, *told, *numbers])
+    return text.getvalue()
+
+
+def _matrix(matrix: IntArray) -> str:
+    rows = r" \\ ".join(" & ".join(str(entry) for entry in row) for row in matrix.tolist())
+    return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+
+
+def _tex(value: float) -> str:
+    return short(value).replace("−", "-")
