@@ -109,7 +109,7 @@ OPTIONS: dict[str, LessonOption] = {
     ),
     "outliers": LessonOption(
         "Outliers allowed",
-        {count: f"at most {count}" for count in ("0", "1", "2", "3")},
+        {count: f"at most {count}" for count in ("0", "1", "3", "3")},
         "2",
         "Of the 14 weights. The least factor that leaves no more is looked for.",
     ),

@@ -128,11 +128,11 @@ def _axes(problem: Problem, kept: Problem, domain: tuple[float, float]) -> dict:
             "zeroline": True,
             "fixedrange": True,
             "exponentformat": "power",
-            "title": {"text": "squared distance"},
+            "title": {"text": "squared distance", "standoff": 6},
         },
         "yaxis2": {
             "anchor": "x2",
-            "domain": [0.08, 1],
+            "domain": [0.1, 1],
             "range": [-problem.size - 0.85, 0.62],
             "showticklabels": False,
             "showgrid": False,
@@ -302,8 +302,8 @@ def _result(problem: Problem, kept: Problem) -> str:
         if problem.size == 2
         else ""
     )
-    times = f", {short(loss / free)} times as much" if free > 0 else ""
+    times = f", {short(loss / free)} times as much as" if free > 0 else "; nothing is lost by"
     return (
-        f"Done: {vector(problem.babai.codes)} on the grid loses {short(loss)}; {vector(kept.babai.codes)} would "
-        f"lose {short(free)}{times}. Only the second is sure to stay below {bound}.{box}"
+        f"Done: {vector(problem.babai.codes)} on the grid loses {short(loss)}{times} {vector(kept.babai.codes)} "
+        f"with every code kept, {short(free)}. Only that one is sure to stay below {bound}.{box}"
     )

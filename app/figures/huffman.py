@@ -17,7 +17,7 @@ Place = tuple[float, float]
 
 
 def code_histogram(
-    counts: Mapping[int, int], words: Mapping[int, str], grid: tuple[int, int] | None = None
+    counts: Mapping[int, int], words: Mapping[int, str], grid: tuple[int, int]
 ) -> go.Figure:
     """How often each code occurs, and the length of its word.
 
@@ -25,24 +25,28 @@ def code_histogram(
     ----------
     counts, words : mapping
         By code.
-    grid : (low, high), optional
-        Codes of the grid of nearly the same size; others are hatched.
+    grid : (low, high)
+        The codes of a grid of nearly the same size; others are hatched.
     """
     codes = sorted(counts)
-    outside = [bool(grid) and not grid[0] <= code <= grid[1] for code in codes]  # type: ignore[index]
     total = sum(counts.values())
-    bars = go.Bar(
-        x=codes,
-        y=[counts[code] / total for code in codes],
-        name="share of the codes",
-        marker={
-            "color": [translucent(LEG if out else ANSWER, 0.6) for out in outside],
-            "line": {"color": [LEG if out else ANSWER for out in outside], "width": 1},
-            "pattern": {"shape": ["/" if out else "" for out in outside], "size": 6},
-        },
-        customdata=[[counts[code], words[code] or "none"] for code in codes],
-        hovertemplate="code %{x}: %{customdata[0]:,} times, word %{customdata[1]}<extra></extra>",
-    )
+    bars = []
+    for out, name, color in ((False, "on the grid", ANSWER), (True, "beyond it", LEG)):
+        of_kind = [code for code in codes if (not grid[0] <= code <= grid[1]) == out]
+        bars.append(
+            go.Bar(
+                x=of_kind,
+                y=[counts[code] / total for code in of_kind],
+                name=name,
+                marker={
+                    "color": translucent(color, 0.6),
+                    "line": {"color": color, "width": 1},
+                    "pattern": {"shape": "/" if out else "", "size": 6},
+                },
+                customdata=[[counts[code], words[code]] for code in of_kind],
+                hovertemplate="code %{x}: %{customdata[0]:,} times, word %{customdata[1]}<extra></extra>",
+            )
+        )
     lengths = go.Scatter(
         x=codes,
         y=[len(words[code]) for code in codes],
@@ -53,10 +57,11 @@ def code_histogram(
         hovertemplate="code %{x}: %{y} bits<extra></extra>",
     )
     return go.Figure(
-        [bars, lengths],
+        [*bars, lengths],
         go.Layout(
             height=330,
             bargap=0.1,
+            barmode="overlay",
             margin={"l": 10, "r": 10, "t": 10, "b": 10},
             paper_bgcolor=CLEAR,
             plot_bgcolor=CLEAR,
@@ -71,7 +76,9 @@ def code_histogram(
                 "overlaying": "y",
                 "side": "right",
                 "title": {"text": "bits"},
-                "rangemode": "tozero",
+                "range": [0, 1.08 * max(map(len, words.values()))],
+                "tickmode": "linear",
+                "dtick": 4,
                 "showgrid": False,
                 "automargin": True,
             },
@@ -201,7 +208,17 @@ def _traces(
             marker={"symbol": "circle-open", "size": 24, "color": TARGET, "line": {"width": 3}},
             hoverinfo="skip",
         ),
-        _texts(inner, "merged", "middle right", PLANE, "square"),
+        scatter(
+            x=[x for (x, _), _ in inner] or NONE,
+            y=[y for (_, y), _ in inner] or NONE,
+            mode="markers+text",
+            name="merged",
+            text=[f"{NBSP}{NBSP}{text}{NBSP}" for _, text in inner] or None,
+            textposition="middle right",
+            textfont={"size": 12},
+            marker={"symbol": "square", "size": 9, "color": PLANE},
+            hoverinfo="skip",
+        ),
         scatter(
             x=[x for x, _ in leaves],
             y=[y for _, y in leaves],
@@ -210,7 +227,7 @@ def _traces(
             marker={"symbol": "circle", "size": 11, "color": ANSWER},
             hoverinfo="skip",
         ),
-        _texts(labels, "code and count", "bottom center", "", ""),
+        _texts([((x, y - 0.2), text) for (x, y), text in labels], "code and count"),
         scatter(
             x=[(start[0] + end[0]) / 2 for start, end, bit in edges if bit] or NONE,
             y=[(start[1] + end[1]) / 2 for start, end, bit in edges if bit] or NONE,
@@ -223,19 +240,16 @@ def _traces(
     ]
 
 
-def _texts(
-    points: list[tuple[Place, str]], name: str, position: str, color: str, mark: str
-) -> Trace:
+def _texts(points: list[tuple[Place, str]], name: str) -> Trace:
     return scatter(
-        x=[place[0] for place, _ in points] or NONE,
-        y=[place[1] for place, _ in points] or NONE,
-        mode="markers+text" if mark else "text",
+        x=[place[0] for place, _ in points],
+        y=[place[1] for place, _ in points],
+        mode="text",
         name=name,
-        text=[f"{NBSP}{text}{NBSP}" for _, text in points] or None,
-        textposition=position,
+        text=[text for _, text in points],
+        textposition="bottom center",
         textfont={"size": 12},
         hoverinfo="skip",
-        **({"marker": {"symbol": mark, "size": 9, "color": color}} if mark else {}),
     )
 
 
@@ -281,13 +295,14 @@ def words_in_figure(figure: go.Figure) -> dict[int, str]:
         start = (branches.x[i], branches.y[i])
         above[branches.x[i + 1], branches.y[i + 1]] = (start, bits.text[i // 3])
     found = {}
-    labels = traces["code and count"]
-    for x, y, text in zip(labels.x, labels.y, labels.text, strict=True):
-        word, place = "", (x, y)
+    leaves, labels = traces["codes"], traces["code and count"]
+    named = dict(zip(labels.x, labels.text, strict=True))  # no two leaves stand above each other
+    for x, y in zip(leaves.x, leaves.y, strict=True):
+        word, place, text = "", (x, y), named[x]
         while place in above:
             place, bit = above[place]
             word = bit.replace("<b>", "").replace("</b>", "").strip(NBSP) + word
-        code = text.strip(NBSP).split("</b>")[0].removeprefix("<b>").replace("−", "-")
+        code = text.split("</b>")[0].removeprefix("<b>").replace("−", "-")
         found[int(code)] = word
     return found
 

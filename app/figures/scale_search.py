@@ -117,6 +117,10 @@ def _frame(
     low, high = max(low, ends[0]), min(high, ends[1])
     found = trials[-1].enough if done else None
     at = next((t.measured for t in reversed(trials) if t.factor == found), None)
+    samples = []
+    if any(trial.sample for trial in trials):
+        of_rows = [trial for trial in tried if trial.sample]
+        samples.append(_marks(of_rows, "tried on some rows", "circle-open", LEG, 1))
     return [
         scatter(
             x=[low, high, high, low, low],
@@ -128,7 +132,7 @@ def _frame(
             name="still possible",
             hoverinfo="skip",
         ),
-        _marks([t for t in tried if t.sample], "tried on some rows", "circle-open", LEG, 1),
+        *samples,
         _marks(
             [t for t in tried if not t.sample],
             "tried",

@@ -85,7 +85,7 @@ def _toy(toy: "ToyCoding") -> None:
     st.markdown(
         "**Which scale?** The search codes the layer, sees how many bits it took, and tries again. It begins "
         "with some of the rows, which is quick. Then whole layers: a secant, kept inside the interval that "
-        "is still possible. A bisection would halve that interval each time; the secant mostly does better."
+        "is still possible: where a bisection tries the middle, it tries where a straight line meets the target."
     )
     target = float(chosen("coded_size"))
     stepper(

@@ -75,7 +75,7 @@ def _steps(run: ToyRun) -> None:
 def _numbers(run: ToyRun) -> None:
     fits = sum(step.cost for step in run.trace.steps if not step.outlier)
     st.markdown(
-        "| | |\n|:--|--:|\n"
+        "| toy row | |\n|:--|--:|\n"
         f"| factor $f$ of the scale | {short(run.row.factor)} |\n"
         f"| outliers | {run.trace.outliers} of {SIZE} |\n"
         f"| loss from the stored values | **{short(run.loss)}** |\n"
@@ -87,8 +87,9 @@ def _numbers(run: ToyRun) -> None:
 def _search(run: ToyRun, trials: tuple[ScaleTrial, ...]) -> None:
     st.markdown(
         "**How large should the scale be?** A large scale holds every weight and rounds coarsely. A small one "
-        "rounds finely and has many outliers, of 32 bits each. One factor $f$ multiplies all scales, and the "
-        "rate of outliers, a **step function** of $f$, is bisected."
+        "rounds finely and has many outliers, of 32 bits each. One factor $f$ multiplies all scales. The rate of "
+        "outliers is a **step function** of $f$: steps are taken from 1 until it lies between two factors, then "
+        "the interval is bisected."
     )
     bits, most = run.row.bits, int(chosen("outliers"))
     stepper(
@@ -99,7 +100,7 @@ def _search(run: ToyRun, trials: tuple[ScaleTrial, ...]) -> None:
             steps=True,
             share=True,
             start=f"Looked for: the least factor that leaves at most {most} of {SIZE} weights outside the grid. "
-            "At factor 1 the largest weight just fits.",
+            "At factor 1 the largest weight would just fit, were it not for the errors pushed to it.",
             end=f"Taken: factor {short(run.row.factor)}, the least one found that is large enough. Between two "
             "steps of the curve nothing changes but the rounding.",
         ),

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.figures.numbers import percent, short, symbol
+from app.figures.plane import NBSP
 from app.figures.spacing import edge_bars, edge_profile, rate_loss_figure
 from app.figures.study_marks import NAMES
 from app.lesson_options import chosen
@@ -102,16 +103,19 @@ def _ranked(layer: LayerClipping, bits: int):  # type: ignore[no-untyped-def]
     return sorted((run for run in layer.runs if run.bits == bits), key=layer.distance)
 
 
+def _share(share: float) -> str:
+    return percent(share).replace(" ", NBSP)
+
+
 def _distances(layer: LayerClipping, bits: int) -> None:
-    rows = ["| method | bits | loss | above L21 | void |", "|:--|--:|--:|--:|--:|"]
+    rows = ["| method | bits | loss | above L21 | clipped |", "|:--|--:|--:|--:|--:|"]
     for run in _ranked(layer, bits):
-        void = f"{percent(run.clipped_fraction)} clipped" if run.clipped_fraction else "no"
         rows.append(
-            f"| {NAMES[run.method]} | {run.bits_per_weight:.2f} | {percent(run.relative_loss)} | "
-            f"{short(round(layer.distance(run), 3))} | {void} |"
+            f"| {NAMES[run.method]} | {run.bits_per_weight:.2f} | {_share(run.relative_loss)} | "
+            f"{short(round(layer.distance(run), 3))} | {_share(run.clipped_fraction)} |"
         )
     st.markdown("\n".join(rows))
     st.caption(
         "*Loss*: relative to the layer's output. *Above L21*: stored bits less those of the reference at the same "
-        "loss; negative is below it. *Void*: whether the method's bound is. All are measurements."
+        "loss; negative is below it. *Clipped*: where it is not 0 the method's bound is void. All are measurements."
     )

@@ -21,7 +21,8 @@ def number_to_remember() -> None:
         command=study.command,
         date=study.date,
         doubt="**Speed.** A grid's codes are read by a kernel at once. Huffman and ANS have to be decoded one "
-        "code after the other, and no kernel here multiplies from them: what is saved is storage and transfer. **One table "
+        "code after the other, and no kernel here multiplies from them: what is saved is storage and "
+        "transfer. **One table "
         "for all columns** loses most of what spacing gains, so widths by row and column are stored too. **Loss of "
         "a layer** is not quality of a model: *Whole model* measures that. And the limit L21 is that of Gaussian "
         "weights.",

@@ -98,8 +98,9 @@ def ideas(problem: Problem) -> None:
             ),
             Try(
                 "Clip early, pay late",
-                "Six inputs: an early clipped code pushes a large error on, and later codes clip too.",
-                replace(random_problem(6, 3), bits=2, scales=(0.45,) * 6),
+                "Six inputs. The first code is clipped and pushes a large error on. The last one, near 0 by itself, "
+                "clips too.",
+                replace(random_problem(6, 2), bits=2, scales=(0.6,) * 6),
                 1,
             ),
             Try(
@@ -107,7 +108,7 @@ def ideas(problem: Problem) -> None:
                 "A wrong world: the toy row loses more, and law L19 turns red.",
                 problem,
                 0,
-                {"wrong_outliers": "forget_outliers"},
+                {"wrong_outliers": "forget_outliers", "toy_bits": "3", "outliers": "2"},
             ),
             Try(
                 "Two bits, no outlier",
