@@ -13,6 +13,7 @@ from lattice_core.many_targets import (
     targets_over_grid,
 )
 from lattice_core.problem import Problem
+from lattice_core.trace import RoundingTrace
 
 STANDARD_ERRORS = 4  # one draw in 16,000 strays further
 
@@ -87,7 +88,18 @@ def a_third_on_average(problem: Problem, sample: ManyRoundings) -> LawCheck:
     )
 
 
-def loss_is_near_the_least(problem: Problem, closest: ArrayLike) -> LawCheck:
+def edge_means(problem: Problem) -> FloatArray:
+    """``d_j² / 12``, (c,), in the order of rounding: the mean of ``e_j²`` along each edge of the box.
+
+    ``1/d ∫ e² de`` from ``−d/2`` to ``d/2``. The mean of ``‖e‖²`` over the box is their sum (law L7).
+    """
+    lengths = gram_schmidt_lengths(problem.damped_hessian, problem.scales, problem.order_indices)
+    return np.asarray(lengths[problem.order_indices] ** 2 / 12)
+
+
+def loss_is_near_the_least(
+    problem: Problem, closest: ArrayLike, trace: RoundingTrace | None = None
+) -> LawCheck:
     """L8, and L9 where it is void: nearest plane's loss is at most γ² times the least possible.
 
     Parameters
@@ -95,16 +107,19 @@ def loss_is_near_the_least(problem: Problem, closest: ArrayLike) -> LawCheck:
     problem : Problem
     closest : (c,) int array
         Codes of the closest lattice vector, as `closest_vector` finds them.
+    trace : RoundingTrace, optional
+        The run to check where it is not Babai's on the problem.
     """
+    trace = trace or problem.babai
     ratio = loss_ratios(
         problem.lattice,
         problem.target[None],
-        problem.babai.codes[None],
+        trace.codes[None],
         np.asarray(closest)[None],
     )
     left = float(ratio[0])
     right = relative_bound(problem.damped_hessian, problem.scales, problem.order_indices)
-    clipped = sum(step.clipped for step in problem.babai.steps)
+    clipped = sum(step.clipped for step in trace.steps)
     return LawCheck(
         "L8",
         "The loss is not far from the least possible",

@@ -101,6 +101,22 @@ def first_wrong_step(problem: Problem, trace: RoundingTrace) -> int | None:
     return None
 
 
+def legs_of_codes(problem: Problem, codes: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """How far these codes (c,) are off along each edge of the box, whoever chose them.
+
+    Returns
+    -------
+    off_by : (c,) array
+        In the order of rounding, in distances between planes; nearest plane's own are at most ½.
+    squares : (c,) array
+        In the units of the loss. The edges are at right angles, so they add up to it.
+    """
+    directions, triangle = problem.lattice.gram_schmidt(problem.order_indices)
+    error = directions.T @ (problem.lattice.point(codes) - problem.target)
+    off_by = np.abs(error) / np.diag(triangle)
+    return np.asarray(off_by[::-1]), np.asarray(error[::-1] ** 2)
+
+
 def forgetful_ssqr_row(
     damped_hessian: ArrayLike,
     weights: ArrayLike,

@@ -19,10 +19,12 @@ from app.figures.ratio_dots import ratio_dots
 from app.figures.share_histogram import A_THIRD, bound_mark, mean_mark, share_histogram
 from app.figures.stepped import standalone_html
 from lattice_core import PRESETS, Problem, absolute_bound, nearest_plane_of_many, random_problem
-from lattice_core.bound_laws import drawn_targets, shares_of_the_bound
+from lattice_core.bound_laws import drawn_targets, edge_means, shares_of_the_bound
 from lattice_core.recorded_row_shares import recorded_row_shares
+from lattice_core.wrong_worlds import gptq_in_world
 
 FILE = "error_and_bound.py"
+BREAKS = random_problem(3, 40)  # both wrong worlds exceed the bound here
 CLIPPED = replace(PRESETS["clipping_bites"].problem, weights=(1.1, 0.64))
 PROBLEMS = {name: preset.problem for name, preset in PRESETS.items()} | {
     "clipped": CLIPPED,
@@ -217,7 +219,10 @@ def test_findings_name_mean_or_clipping() -> None:
 
 
 def charts(app) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    """What is measured on the page; the parabola, which is always the same, comes before them."""
+    parabola, *measured = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    assert "u²" in parabola["data"][0]["name"]
+    return measured
 
 
 @pytest.mark.parametrize("size", range(2, 7))
@@ -325,3 +330,41 @@ def test_everything_that_can_be_hidden_is() -> None:
     assert not app.expander
     assert not app.button
     assert len(charts(app)) == 6
+
+
+def test_integral_over_the_box_adds_up_edge_by_edge() -> None:  # law L7
+    for name in ("skewed", "random 6"):
+        problem = PROBLEMS[name]
+        (formula,) = open_page(FILE, problem).latex
+        means = edge_means(problem)
+        assert means.sum() == pytest.approx(bound(problem) / 3)
+        for value in (*means, means.sum(), bound(problem)):
+            assert short(value).partition("e")[0] in formula.value
+
+
+# The wrong worlds.
+
+
+def test_wrong_world_is_announced_breaks_the_bound_and_is_mended() -> None:
+    app = open_page(FILE, BREAKS, 4, wrong="whole_inverse")
+    assert "wrong world: invert the whole Hessian" in app.error[0].value
+    verdicts = re.findall(r"\*\*(L\d+)\..*?badge\[:material/(\w+):", texts(app))
+    assert {law for law, icon in verdicts if icon == "close"} == {"L6", "L2"}
+    broken = gptq_in_world(BREAKS, "whole_inverse")
+    assert f"| {short(BREAKS.loss_of(broken.codes))} | > | {short(bound(BREAKS))} |" in texts(app)
+    assert f"**{short(BREAKS.loss_of(broken.codes))}**" in texts(
+        app
+    )  # the sum of the broken column
+    assert app.query_params["wrong"] == "whole_inverse"
+    app.button(key="mend").click().run()
+    assert not app.error
+    assert "fails]" not in texts(app)
+    assert "wrong" not in app.query_params
+
+
+def test_wrong_world_that_does_no_harm_says_so() -> None:
+    app = open_page(FILE, PRESETS["skewed"].problem, 1, wrong="whole_inverse")
+    assert "**No law fails.** With two inputs" in texts(app)
+    app = open_page(FILE, PRESETS["nearly_orthogonal"].problem, 1)
+    app.segmented_control(key="option_wrong").set_value("no_propagation").run()
+    assert "Red above: **L2**" in texts(app)

@@ -16,6 +16,7 @@ from lattice_core.wrong_worlds import (
     first_wrong_step,
     forgetful_ssqr_row,
     gptq_in_world,
+    legs_of_codes,
 )
 
 BREAKS = random_problem(3, 40)  # both worlds exceed the bound here
@@ -71,6 +72,16 @@ def test_independent_inputs_forgive_both_worlds() -> None:
     alone = Problem([[2.0, 0, 0], [0, 1.0, 0], [0, 0, 3.0]], (0.3, 0.8, -0.4), (0.5, 0.5, 0.5))
     for world in GPTQ_WORLDS:
         assert first_wrong_step(alone, gptq_in_world(alone, world)) is None
+
+
+@pytest.mark.parametrize("world", GPTQ_WORLDS)
+def test_legs_of_any_codes_add_up_to_their_loss(world) -> None:
+    codes = gptq_in_world(BREAKS, world).codes
+    off_by, squares = legs_of_codes(BREAKS, codes)
+    np.testing.assert_allclose(squares.sum(), BREAKS.loss_of(codes))
+    assert off_by.max() > 0.5
+    right, _ = legs_of_codes(BREAKS, BREAKS.babai.codes)
+    np.testing.assert_allclose(right, [abs(s.center - s.code) for s in BREAKS.babai.steps])
 
 
 def test_unknown_world_is_refused() -> None:

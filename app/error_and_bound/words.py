@@ -6,11 +6,18 @@ from app.figures.bound_bars import is_void, percent, step_limits, step_losses
 from app.figures.numbers import short
 from app.figures.plane import NBSP
 from app.quiz import predict
-from lattice_core import Problem
+from lattice_core import Problem, RoundingTrace
+from lattice_core.wrong_worlds import legs_of_codes
 
 
-def bound_table(problem: Problem, step: int) -> None:
-    """Each step's square beside the most it can be; crossed out where a code is clipped."""
+def bound_table(problem: Problem, step: int, broken: RoundingTrace | None = None) -> None:
+    """Each step's square beside the most it can be; crossed out where a code is clipped.
+
+    `broken` is GPTQ's run in a wrong world: its codes are measured against the same most.
+    """
+    if broken is not None:
+        _broken_table(problem, broken)
+        return
     rows = [f"| step | off{NBSP}by | adds | most | |", "|:--|--:|--:|--:|--:|"]
     losses, limits = step_losses(problem), step_limits(problem)
     for k, taken in enumerate(problem.babai.steps, start=1):
@@ -29,6 +36,24 @@ def bound_table(problem: Problem, step: int) -> None:
         "*Off by*: how far the target is from its plane, in distances between planes; at most ½ "
         "without clipping. *Most*: $\\frac14 D_j s_j^2$, a quarter of that distance squared; "
         "their sum is the bound."
+    )
+
+
+def _broken_table(problem: Problem, broken: RoundingTrace) -> None:
+    """All steps of the right and the broken run, for the broken one's loss is known at its end."""
+    rows = ["| step | most | right adds | broken off by | broken adds |", "|:--|--:|--:|--:|--:|"]
+    losses, limits = step_losses(problem), step_limits(problem)
+    legs, wrong = legs_of_codes(problem, broken.codes)
+    for k, taken in enumerate(problem.babai.steps):
+        adds = f"**{short(wrong[k])}**" if wrong[k] > limits[k] * (1 + 1e-9) else short(wrong[k])
+        cells = [short(limits[k]), short(losses[k]), short(legs[k]), adds]
+        rows.append(f"| {k + 1}:{NBSP}$z_{{{taken.index + 1}}}$ | {' | '.join(cells)} |")
+    most, right, all_wrong = (f"**{short(part.sum())}**" for part in (limits, losses, wrong))
+    rows.append(f"| **sum** | {most} | {right} | | {all_wrong} |")
+    st.markdown("\n".join(rows))
+    st.caption(
+        "*Broken off by*: how far the codes of the broken run are off, along the same edges. More "
+        "than ½ is outside the box. The picture shows nearest plane as it should be."
     )
 
 
