@@ -17,12 +17,10 @@ def why_a_third(problem: Problem) -> None:
             "In each step the target is $u$ distances from its plane, $u$ between $-\\frac12$ and "
             "$\\frac12$, and pays $u^2$ times the squared edge $d_j^2 = D_j s_j^2$. At the ends that is "
             "$\\frac14$, the most. On average it is the area under the parabola, $\\frac1{12}$: **a third of "
-            "$\\frac14$**. The edges are at right angles, so the box gives one such integral an edge:"
-        )
-        st.latex(_integral(problem))
-        st.markdown(
+            "$\\frac14$**.\n\n"
             "At a corner all $u$ are $\\pm\\frac12$ at once, so every step pays its most. That is rare: all "
-            "steps must be unlucky together."
+            "steps must be unlucky together. The edges of the box are at right angles. So the mean over "
+            "the box is one such integral for each edge, with the numbers of this problem:"
         )
     with picture:
         st.plotly_chart(
@@ -31,6 +29,7 @@ def why_a_third(problem: Problem) -> None:
             alt="The parabola u² from −½ to ½. It ends at a quarter. The area under it is that of a "
             "rectangle of height one twelfth.",
         )
+    st.latex(_integral(problem))
 
 
 def _integral(problem: Problem) -> str:
@@ -42,7 +41,7 @@ def _integral(problem: Problem) -> str:
     mean = expected_loss(problem.damped_hessian, problem.scales, problem.order_indices)
     return (
         r"\begin{aligned} \frac{1}{\mathrm{volume}} \int_{\mathrm{box}} \lVert e \rVert^2 \, de "
-        rf"&= {terms} \\ &= {numbers} = {_number(mean)} "
+        rf"&= {terms} \\ &= {numbers} \\ &= {_number(mean)} "
         rf"= \tfrac13 \cdot {_number(3 * mean)} \end{{aligned}}"
     )
 
