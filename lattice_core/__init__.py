@@ -28,7 +28,9 @@ How good it is: `orders` · `every_order` all c! of them · `min_pivot_study` ho
 misses the best · `bounds` · `gaussian_reference` the least rate for a loss.
 
 For the lessons: `problem` the small problem they share · `laws`, `order_laws`, `bound_laws` live
-checks of the theorems · `recorded_row_shares` rows of real layers · `inputs` what functions accept.
+checks of the theorems · `damping_path`, `damping_laws` from the data to round-to-nearest ·
+`overfitting` few inputs and many · `recorded_row_shares`, `recorded_damping_study` real layers ·
+`inputs` what functions accept.
 
 With torch, and imported by name so that lessons start fast: `layers` whole layers · `language_model`
 the real model · `benchmark` how long it takes.

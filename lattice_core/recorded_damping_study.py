@@ -120,10 +120,13 @@ def recorded_damping_study() -> DampingStudy:
     recorded = json.loads(path.read_text(encoding="utf-8"))
     layers = tuple(
         LayerDamping(
-            **{
-                name: np.array(value) if isinstance(value, list) else value
-                for name, value in entry.items()
-            }
+            layer=entry["layer"],
+            rows=entry["rows"],
+            columns=entry["columns"],
+            own=np.array(entry["own"]),
+            held_out=np.array(entry["held_out"]),
+            informed=np.array(entry["informed"]),
+            nearest=entry["nearest"],
         )
         for entry in recorded["layers"]
     )

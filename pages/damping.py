@@ -152,8 +152,8 @@ def _try() -> None:
             ),
             Try(
                 "There and back",
-                "A row of a real layer. λ = 0.01 finds a better code than λ = 0, for nearest plane is "
-                "not exact; λ = 1 gives it up again. The way to rounding need not be straight.",
+                "A row of a real layer: λ = 0.01 finds a better code than λ = 0, for nearest plane is "
+                "not exact. λ = 1 gives it up again.",
                 real.with_target(real.lattice.point([-0.41, 0.27, 0.44])),
                 1,
             ),

@@ -218,6 +218,19 @@ def test_record_is_complete_and_says_what_the_lesson_says() -> None:
         )
 
 
+def test_the_number_to_remember_is_the_records() -> None:
+    """The usual damping is far from the best for few tokens, and as good as any for many."""
+    study = recorded_damping_study()
+    for tokens, (low, high) in zip(study.tokens, ((1.3, 1.8), (1, 1.5), (1, 1.05)), strict=True):
+        row, usual = study.tokens.index(tokens), study.dampings.index(0.01)
+        factors = [x.held_out[row, usual] / x.held_out[row].min() for x in study.layers]
+        assert study.middle_of_usual_over_best(tokens) == pytest.approx(np.median(factors))
+        assert low < study.middle_of_usual_over_best(tokens) < high
+    # On one of them it is even worse than rounding to nearest.
+    last = study.layers[-1]
+    assert study.losses(last, study.tokens[0])[0.01] > last.nearest > last.held_out[0].min()
+
+
 def test_an_entry_of_the_record_is_computed_as_it_says() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("transformers")

@@ -100,8 +100,8 @@ def real_layer() -> None:
         f"Model: {study.model}. Calibrated with windows of {study.window} tokens drawn from {study.text}; judged "
         f"on {study.held_out_tokens:,} tokens of {study.held_out_text}. GPTQ, {study.bits} bits, groups of "
         f"{study.group_size}, {study.scale_rule}, codes kept, {ORDER_NAMES[study.order].name}. Recorded {study.date} "
-        f"in {study.seconds:.0f} s with `{study.command} --record`. To do it here and now, with texts of your own: "
-        "*Real layers*, “Calibration texts”."
+        f"with `{study.command} --record`. To do it here and now, with texts of your own: *Real layers*, "
+        "“Calibration text”."
     )
 
 

@@ -15,7 +15,9 @@ from lattice_core.damping_path import DampedRounding, appended, rounded_to_neare
 def appended_block(problem: Problem, damping: float) -> None:
     """X over μI, and its outputs, with their numbers; for λ = ∞ both are divided by μ."""
     st.markdown("**What damping appends**")
-    st.latex(block_formula(problem, damping))
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        for formula in block_formulas(problem, damping):
+            st.latex(formula, width="content")
     if np.isinf(damping):
         st.caption("Both sides divided by $\\mu$: of the data, nothing is left.")
         return
@@ -27,8 +29,8 @@ def appended_block(problem: Problem, damping: float) -> None:
     )
 
 
-def block_formula(problem: Problem, damping: float) -> str:
-    """LaTeX: the appended inputs times the row are the appended outputs."""
+def block_formulas(problem: Problem, damping: float) -> tuple[str, str]:
+    """LaTeX: the appended inputs, and their outputs."""
     size = problem.size
     if np.isinf(damping):
         inputs = np.vstack([np.zeros((size, size)), np.eye(size)])
@@ -37,11 +39,11 @@ def block_formula(problem: Problem, damping: float) -> str:
     else:
         inputs, outputs = appended(problem, damping)
         names = "X", r"\mu I", "Xw", r"\mu w"
-    left = _block(inputs, size)
-    right = _block(outputs[:, None], size)
-    return (
-        rf"\begin{{bmatrix}} {names[0]} \\ \hdashline {names[1]} \end{{bmatrix}} = {left} \quad "
-        rf"\begin{{bmatrix}} {names[2]} \\ \hdashline {names[3]} \end{{bmatrix}} = {right}"
+    blocks = _block(inputs, size), _block(outputs[:, None], size)
+    above, below = names[::2], names[1::2]
+    return tuple(
+        rf"\begin{{bmatrix}} {top} \\ \hdashline {bottom} \end{{bmatrix}} = {block}"
+        for top, bottom, block in zip(above, below, blocks, strict=True)
     )
 
 

@@ -79,7 +79,9 @@ def loss_by_damping(
     ]
     low, high = max(min(shown), 1e-12), max(shown)
     traces.append(_own_damping(own, (low, high)))
-    return go.Figure(traces, go.Layout(layout(440, AXIS, log_axis("squared error", low, high))))
+    return go.Figure(
+        traces, go.Layout(layout(440, AXIS, log_axis("squared error", low, high, room=1.6)))
+    )
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def _level(name: str, value: float, ends: tuple[float, float] = (LEAST, MOST)) -
         y=[_drawn(value)] * 2,
         mode="lines",
         name=name,
-        line={"color": PLANE, "dash": "longdash", "width": 1.5},
+        line={"color": PLANE, "dash": "longdash", "width": 2},
         hovertemplate=f"{name}: %{{y:.4g}}<extra></extra>",
     )
 
