@@ -32,6 +32,20 @@ PAPERS = {
         "Frantar, Singh, Alistarh, *Optimal Brain Compression*, "
         "[arXiv:2208.11580](https://arxiv.org/abs/2208.11580) (v2)"
     ),
+    "LLL": (
+        "Lenstra, Lenstra, Lovász, *Factoring polynomials with rational coefficients*, "
+        "Mathematische Annalen 261 (1982) 515–534"
+    ),
+    "Klein": "Klein, *Finding the closest lattice vector when it's unusually close*, SODA 2000, 937–941",
+    "FinckePohst": (
+        "Fincke, Pohst, *Improved methods for calculating vectors of short length in a lattice*, "
+        "Math. Comp. 44 (1985) 463–471"
+    ),
+    "SchnorrEuchner": (
+        "Schnorr, Euchner, *Lattice basis reduction: improved practical algorithms and solving subset sum "
+        "problems*, Math. Programming 66 (1994) 181–199"
+    ),
+    "O": "*OJBKQ*, [arXiv:2602.08376](https://arxiv.org/abs/2602.08376)",
 }
 
 

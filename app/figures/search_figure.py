@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from app.figures import plane
 from app.figures.numbers import short, symbol
-from app.figures.palette import ANSWER, NEUTRAL, PLANE, TARGET, translucent
+from app.figures.palette import ANSWER, NEUTRAL, ON_TINT, PLANE, TARGET, tint, translucent
 from app.figures.search_points import moving_points
 from app.figures.search_sentences import search_sentences, shown_steps
 from app.figures.stepped import Trace, scatter, stepped_figure
@@ -113,8 +113,8 @@ def moving_tree(search: Search, tree: TreeLayout, step: int, done: bool) -> list
         _path(tree, babai),
         _edges(tree, going, "ways that go on", PLANE, 2.5, "solid"),
         _edges(tree, set(way[1:]) if done else set(), "the answer's way", ANSWER, 4, "solid"),
-        _nodes(tree, dropped, "dropped", "square-open", NEUTRAL),
-        _nodes(tree, seen - alive - dropped, "looked at", "circle-open", PLANE),
+        _nodes(tree, dropped, "dropped", "square", NEUTRAL, pale=True),
+        _nodes(tree, seen - alive - dropped, "looked at", "circle", PLANE, pale=True),
         _nodes(tree, going - ({way[-1]} if way else set()), "goes on", "circle", PLANE),
         _nodes(tree, set(way[1:]) if done else set(way[-1:]), "best so far", "diamond", ANSWER),
         _root(tree),
@@ -159,15 +159,17 @@ def _path(tree: TreeLayout, path: list[Codes]) -> Trace:
         yaxis="y2",
         mode="lines",
         name="nearest plane's path",
-        line={"color": translucent(TARGET, 0.45), "width": 7, "dash": "dot"},
+        line={"color": translucent(TARGET, 0.6), "width": 7, "dash": "dot"},
         hoverinfo="skip",
     )
 
 
-def _nodes(tree: TreeLayout, codes: set[Codes], name: str, shape: str, color: str) -> Trace:
+def _nodes(
+    tree: TreeLayout, codes: set[Codes], name: str, shape: str, color: str, *, pale: bool = False
+) -> Trace:
+    """Nodes with their integer; pale ones are out of the running for now."""
     drawn = sorted(node for node in codes if node and node in tree.places)
-    filled = not shape.endswith("open")
-    text = {"size": 12} | ({"color": "#FFFFFF"} if filled else {})
+    integers = [short(node[-1]) for node in drawn]
     return scatter(
         x=[tree.places[node] for node in drawn] or [None],
         y=[-len(node) for node in drawn] or [None],
@@ -175,13 +177,13 @@ def _nodes(tree: TreeLayout, codes: set[Codes], name: str, shape: str, color: st
         yaxis="y2",
         mode="markers+text",
         name=name,
-        text=[f"<b>{short(node[-1])}</b>" if filled else short(node[-1]) for node in drawn],
-        textfont=text,
+        text=integers if pale else [f"<b>{integer}</b>" for integer in integers],
+        textfont={"size": 12, "color": ON_TINT if pale else "#FFFFFF"},
         marker={
             "symbol": shape,
-            "size": 26 if shape == "diamond" else 21,
-            "color": color,
-            "line": {"width": 1.5},
+            "size": 28 if shape == "diamond" else 21,
+            "color": tint(color, 0.15) if pale else color,
+            "line": {"width": 1.5, "color": color},
         },
         customdata=[_about(tree, node) for node in drawn],
         hovertemplate=f"{name}: %{{customdata}}<extra></extra>",

@@ -3,7 +3,7 @@
 from app.figures.numbers import short, symbol, vector
 from lattice_core.search_tree import Search, SearchStep, in_input_order
 
-MOST_STEPS = 60  # frames of a figure; what an enumeration does beyond them is told in one sentence
+MOST_STEPS = 40  # frames of a figure; what an enumeration does beyond them is told in one sentence
 
 
 def search_sentences(search: Search, kind: str, k: int, left_out: int) -> list[str]:
@@ -58,11 +58,13 @@ def _level(search: Search, number: int, k: int) -> str:
     name = symbol("z", int(search.order[number]))
     looked, kept = len(step.looked_at), len(step.kept)
     parents = len({node.codes[:-1] for node in step.looked_at})
-    who = (
-        "The root computes its centre"
-        if number == 0
-        else f"{_count(parents, 'partial code')} compute their centres"
-    )
+    offers = _count(looked // parents, "nearest integer")
+    if number == 0:
+        who = f"The root computes its centre and offers the {offers}."
+    elif parents == 1:
+        who = f"The one partial code computes its centre and offers the {offers}."
+    else:
+        who = f"{parents} partial codes compute their centres and offer the {offers} each."
     losses = {node.codes: node.loss for node in step.looked_at}
     least, most = losses[step.kept[0]], losses[step.kept[-1]]
     spread = (
@@ -81,7 +83,7 @@ def _level(search: Search, number: int, k: int) -> str:
         f" {_count(dropped, 'other')} {'is' if dropped == 1 else 'are'} dropped." if dropped else ""
     )
     return (
-        f"Level {number + 1}, {name}: {who} and offer the {_count(looked // parents, 'nearest integer')} each. "
+        f"Level {number + 1}, {name}: {who} "
         f"Of {looked} the best {kept} {'goes' if kept == 1 else 'go'} on, {spread}.{end} {babai}"
     )
 
@@ -96,9 +98,9 @@ def _run(search: Search, number: int, k: int) -> str:
         for node in aside
     )
     dice = (
-        f"The dice leave the nearest integer for {names}."
+        f"Away from the nearest integer: {names}."
         if aside
-        else "The dice take the nearest integer each time: this is Babai's path."
+        else "The dice take the nearest integer each time: this is nearest plane's path."
     )
     loss = path[-1].loss + search.outside
     verdict = (

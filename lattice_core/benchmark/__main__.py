@@ -7,13 +7,14 @@ from importlib.metadata import version
 
 import torch
 
-from lattice_core.benchmark import layers, model, whole_model
+from lattice_core.benchmark import layers, model, search, whole_model
 from lattice_core.benchmark.timing import peak_memory
 
 PARTS = {
     "layer": "the solver against the published form and one matrix product",
     "quantize": "all of quantize_layer",
     "order": "min_pivot against a Cholesky factorization",
+    "search": "K-best and coordinate descent on a whole layer, against nearest plane",
     "growth": "how the solver's time grows with inputs and outputs",
     "hessians": "the Hessians of one block of the real model",
     "model": "the Hessians of the whole real model, then all its layers in four orders",
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--block", type=int, default=0, help="block of the model, for hessians")
     parser.add_argument("--tokens", type=int, default=16384, help="for hessians and model")
-    parser.add_argument("--repeats", type=int, default=9, help="3 at most for hessians")
+    parser.add_argument("--repeats", type=int, default=9, help="3 at most for search and hessians")
     options = parser.parse_args()
     parts = options.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
@@ -50,6 +51,8 @@ def main() -> None:
         layers.time_quantize(options.device, options.repeats)
     if "order" in parts:
         layers.time_orders(options.repeats)
+    if "search" in parts:
+        search.time_search(options.device, min(options.repeats, 3))
     if "growth" in parts:
         layers.time_growth(options.device, options.repeats)
         whole_model.time_stored_size(min(options.repeats, 3))
