@@ -12,6 +12,7 @@ from app.closest_vector.paper import (
     placement,
     refusal,
     settle_anchor,
+    turn_inputs,
 )
 from app.closest_vector.words import (
     answer_tables,
@@ -69,6 +70,7 @@ def _lesson(problem: Problem) -> None:
         )
         refusal()
         if shared_problem.shows("controls"):
+            find_buttons()
             basis_inputs()
     with numbers:
         if shared_problem.shows("numbers"):
@@ -76,7 +78,7 @@ def _lesson(problem: Problem) -> None:
             shares(problem)
         if shared_problem.shows("controls"):
             weight_and_damping_inputs()
-            find_buttons()
+            turn_inputs()
     if shared_problem.shows("quiz"):
         share_quiz(problem)
     if shared_problem.shows("laws"):
@@ -133,8 +135,9 @@ def _same_from_every_side() -> None:
         "with the same $X^\\top X$ give the same lattice, turned. So a small picture shows all there is. "
         "Turn it, or turn it over: no code and no loss changes.\n\n"
         "**The shape of a cell** is what an algorithm is. Round-off's cell has the basis vectors as sides; the "
-        "box has the vector that is rounded last, and the other made upright; the Voronoi cell knows no basis at all. Another "
-        "basis of the same lattice changes the first two. *Lattice reduction* makes use of that."
+        "box has the vector that is rounded last, and the other made upright; the Voronoi cell knows no "
+        "basis at all. Another basis of the same lattice changes the first two. *Lattice reduction* makes "
+        "use of that."
     )
 
 

@@ -24,8 +24,8 @@ def ideas(problem: Problem) -> list[Try]:
         ),
         Try(
             "A right angle",
-            "Two vectors at right angles: the three cells are one, and rounding is exact. Drag the tip of "
-            "b₂ sideways and look how the hatched regions open.",
+            "The three cells are one, and rounding is exact. Drag the tip of b₂ sideways: hatched regions "
+            "open.",
             upright,
             LAST_STEP,
         ),

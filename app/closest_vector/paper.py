@@ -105,13 +105,18 @@ def basis_inputs() -> None:
                 step=step,
                 format="%.4f",
             )
-        option_slider("turn")
-        option_buttons("mirror")
     if problem.damping:
         st.caption(
             f"Now $\\bar H$ has damping λ = {problem.damping:g}. A basis of your own is taken as it is: "
             "it becomes the Hessian, without damping."
         )
+
+
+def turn_inputs() -> None:
+    """How the picture lies."""
+    with st.container(horizontal=True, key="turn_inputs"):
+        option_slider("turn")
+        option_buttons("mirror")
 
 
 def _set_entry(place: tuple[int, int], value: float) -> None:

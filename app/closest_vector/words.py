@@ -70,9 +70,9 @@ def find_buttons() -> None:
     """Targets on which the roundings disagree, one region after the other."""
     st.markdown("**Find a target where they disagree**")
     pairs: dict[str, tuple[Rounding, Rounding]] = {
-        "Nearest plane misses the closest": ("nearest_plane", "closest"),
-        "Round-off misses the closest": ("round_off", "closest"),
-        "Round-off and nearest plane differ": ("round_off", "nearest_plane"),
+        "Nearest plane misses": ("nearest_plane", "closest"),
+        "Round-off misses": ("round_off", "closest"),
+        "The two differ": ("round_off", "nearest_plane"),
     }
     with st.container(horizontal=True, key="find_buttons"):
         for label, pair in pairs.items():

@@ -12,7 +12,8 @@ from app.figures.rounding_sentences import LAST_STEP, sentences
 from app.figures.stepped import Trace, scatter, stepped_figure
 from app.figures.window import View
 from lattice_core import Problem
-from lattice_core.disagreement import Rounding, disagreement_regions, rounding_cell
+from lattice_core.convex_polygon import in_turn, intersection
+from lattice_core.disagreement import Rounding, disagreement_share, rounding_cell
 from lattice_core.inputs import FloatArray, IntArray
 from lattice_core.many_targets import vectors_within
 from lattice_core.placement import Placement
@@ -29,6 +30,8 @@ MISSES: dict[Rounding, str] = {
     "round_off": "round-off misses",
     "nearest_plane": "nearest plane misses",
 }
+# The paper is seldom a square: this much more of it shows, to the sides and up and down.
+WIDER = np.array([1.5, 1.1])
 HATCHES: dict[Rounding, str] = {"round_off": "/", "nearest_plane": "\\"}
 MARKERS: dict[Rounding, tuple[str, int]] = {
     "closest": ("circle-open", 22),
@@ -46,7 +49,6 @@ def closest_vector_figure(problem: Problem, placement: Placement) -> go.Figure:
     still = [
         paper.dots(inside=False),
         paper.dots(inside=True),
-        paper.arrows(),
         *(paper.tip(j) for j in range(2)),
         paper.target_mark(),
     ]
@@ -57,7 +59,7 @@ def closest_vector_figure(problem: Problem, placement: Placement) -> go.Figure:
         sentences(problem, paper.answers),
         {**axes(paper.view), **SURROUNDINGS, "margin": {**SURROUNDINGS["margin"], "b": 104}},
         handles={"b1": last - 2, "b2": last - 1, "target": last},
-        narrow={"height": 520, "margin": {"b": 190}},
+        narrow={"height": 470, "margin": {"b": 130}},
     )
 
 
@@ -71,6 +73,7 @@ class _Paper:
         self.basis = placement.basis(problem.lattice)
         self.target = placement.on_paper(problem.lattice, problem.target)
         self.view = _view(self.basis, self.target, problem.lattice.determinant)
+        self.shown = self.view.half * WIDER
         self.codes, self.points = self._lattice_in_view()
 
     def moving(self, step: int) -> list[Trace]:
@@ -82,6 +85,7 @@ class _Paper:
             *(self.cell(rounding, rounding in shown) for rounding in FIRST_FRAMES),
             self.errors(shown),
             self.found(shown),
+            self.arrows(),
         ]
 
     def dots(self, *, inside: bool) -> Trace:
@@ -105,20 +109,29 @@ class _Paper:
         )
 
     def arrows(self) -> Trace:
-        """The basis vectors from the paper's origin, their names beside the middle."""
-        start = np.zeros(2)
-        path = [p for b in self.basis.T for p in (start, b / 2, b, (None, None))]
+        """The basis vectors from the paper's origin, their names beside the middle.
+
+        Texts that say nothing are blanks: after an empty one plotly leaves out others.
+        """
+        gap, blanks = (None, None), [NBSP] * 3
+        path = [p for j in range(2) for p in ((0, 0), self.basis[:, j], gap, self._beside(j), gap)]
         return scatter(
             x=[p[0] for p in path],
             y=[p[1] for p in path],
             mode="lines+text",
             name="basis vector",
-            text=[t for j in range(2) for t in (NBSP, f"<b>{symbol('b', j)}</b>", NBSP, NBSP)],
-            textposition="top center",
+            text=[t for j in range(2) for t in (*blanks, f"<b>{symbol('b', j)}</b>", NBSP)],
+            textposition="middle center",
             textfont={"size": 15},
             line={"color": NEUTRAL, "width": 3},
             hoverinfo="skip",
         )
+
+    def _beside(self, j: int) -> FloatArray:
+        """A point beside the middle of a basis vector, away from the other one."""
+        along, other = self.basis[:, j], self.basis[:, 1 - j]
+        across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
+        return np.asarray(along / 2 - np.sign(across @ other) * across * 0.09 * self.view.half)
 
     def tip(self, j: int) -> Trace:
         """The end of a basis vector, to be dragged."""
@@ -147,10 +160,16 @@ class _Paper:
         )
 
     def misses(self, rounding: Rounding, shown: bool) -> Trace:
-        """All targets in view that this rounding does not send to the closest point, hatched."""
+        """All targets in view that this rounding does not send to the closest point, hatched.
+
+        The plane but for where they agree, one hole a lattice point: far fewer corners than the
+        regions themselves have, which are many where the basis is skewed.
+        """
         color = ROUNDING_COLORS[rounding]
+        lattice, order = self.problem.lattice, self.problem.order_indices
+        shown = shown and disagreement_share(lattice, rounding, "closest", order) > 0
         return _area(
-            self._copies(self._regions(rounding)) if shown else [],
+            _around(self._copies([self._agreement(rounding)])) if shown else [],
             MISSES[rounding],
             line={"color": color, "width": 1},
             fillpattern={
@@ -200,7 +219,7 @@ class _Paper:
                 "symbol": [shape for shape, _ in marks],
                 "size": [size for _, size in marks],
                 "color": [ROUNDING_COLORS[rounding] for rounding in shown],
-                "line": {"width": 3},
+                "line": {"width": 3, "color": [ROUNDING_COLORS[rounding] for rounding in shown]},
             },
             hoverinfo="skip",
         )
@@ -212,14 +231,14 @@ class _Paper:
         order = self.problem.order_indices
         return rounding_cell(self.problem.lattice, rounding, order) @ self.placement.matrix.T
 
-    def _regions(self, rounding: Rounding) -> list[FloatArray]:
-        lattice, order = self.problem.lattice, self.problem.order_indices
-        regions = disagreement_regions(lattice, rounding, "closest", order)
-        return [region.polygon @ self.placement.matrix.T for region in regions]
+    def _agreement(self, rounding: Rounding) -> FloatArray:
+        """The targets around the origin that this rounding sends to their closest point."""
+        cells = (in_turn(self._cell(name)) for name in (rounding, "closest"))
+        return intersection(*cells)
 
     def _copies(self, polygons: list[FloatArray]) -> list[FloatArray]:
         """The polygons around every lattice point, where they reach into the view."""
-        low, high = self.view.center - self.view.half, self.view.center + self.view.half
+        low, high = self.view.center - self.shown, self.view.center + self.shown
         digits = 4 - int(np.floor(np.log10(self.view.half)))  # finer than a pixel, and no finer
         kept: list[FloatArray] = []
         for polygon in polygons:
@@ -233,12 +252,12 @@ class _Paper:
         beyond = max(
             float(np.linalg.norm(self._cell(rounding), axis=1).max()) for rounding in FIRST_FRAMES
         )
-        reach = self.view.half * np.sqrt(2) + beyond
+        reach = float(np.linalg.norm(self.shown)) + beyond
         steps = vectors_within(
             self.problem.lattice, float(np.linalg.norm(self.view.center)) + reach
         )
         points = steps @ self.basis.T
-        near = np.abs(points - self.view.center).max(axis=1) <= self.view.half + beyond
+        near = (np.abs(points - self.view.center) <= self.shown + beyond).all(axis=1)
         return steps[near] + np.array(self.placement.anchor), points[near]
 
 
@@ -267,6 +286,14 @@ def _area(polygons: list[FloatArray], name: str, **look: object) -> Trace:
         **_xy(corners or [(None, None)]),
         **{"mode": "lines", "fill": "toself", "name": name, "hoverinfo": "skip", **look},
     )
+
+
+def _around(holes: list[FloatArray]) -> list[FloatArray]:
+    """A rectangle around polygons, and these the other way round: what is filled is between them."""
+    corners = np.vstack(holes)
+    (left, bottom), (right, top) = corners.min(axis=0) - 1e-9, corners.max(axis=0) + 1e-9
+    rectangle = np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
+    return [rectangle, *(hole[::-1] for hole in holes)]
 
 
 def _xy(points: Iterable) -> dict[str, list]:

@@ -70,7 +70,7 @@ def _misses(problem: Problem) -> str:
     if rounded == nearest == 0:
         return f"The three cells are one: no target is hatched, all agree everywhere.{cut}"
     return (
-        "Hatched: targets that a rounding does not send to their closest point. That are "
+        "Hatched: targets that a rounding does not send to their closest point. They are "
         f"{percent(rounded)} of all targets for round-off and {percent(nearest)} for nearest plane: "
         f"the part of its cell outside the Voronoi cell.{cut}"
     )
