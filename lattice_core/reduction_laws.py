@@ -11,7 +11,7 @@ from lattice_core.problem import Problem
 from lattice_core.reduced_problem import ReductionStage
 from lattice_core.reduction_steps import size_reduction
 
-LLL_PAPER = "Lenstra, Lenstra, Lovász 1982"
+LLL_PAPER = "[LLL] Lenstra, Lenstra, Lovász 1982"
 
 
 def size_reduction_keeps_the_point(problem: Problem) -> LawCheck:
@@ -28,7 +28,7 @@ def size_reduction_keeps_the_point(problem: Problem) -> LawCheck:
         "It adds multiples of vectors rounded **later** to one rounded earlier. That moves every "
         "plane within itself: the same planes are as far apart as before. Only a swap can change "
         "where nearest plane ends.",
-        "the Gram-Schmidt vectors stay; [B]",
+        "each Gram-Schmidt vector stays as it is",
         "codes $z$ and loss, basis as it was",
         left,
         "=",

@@ -13,9 +13,9 @@ from app.figures.reduction import reduction_figure
 from app.lattice_reduction.clipping import why_not_on_a_grid
 from app.lattice_reduction.contest import contest
 from app.lattice_reduction.numbers import (
-    sorted_caption,
     stages_csv,
     stages_table,
+    table_caption,
     transform_and_test,
 )
 from app.lattice_reduction.sorting import sorting
@@ -42,7 +42,6 @@ def page() -> None:
     )
     if shared_problem.shows("controls"):
         problem_controls(sizes=SIZES)
-        option_buttons("delta")
     problem, delta = shared_problem.problem(), float(chosen("delta"))
     if problem.size in SIZES:
         last = _small(problem, delta)
@@ -61,10 +60,11 @@ def page() -> None:
     lesson.code(reduction_snippet(problem, delta))
     lesson.sources(
         {
+            "LLL": "the algorithm, and that it ends soon.",
+            "SchnorrEuchner": "BKZ: the same with whole blocks.",
             "Babai": "nearest plane on a reduced basis is never far from the best.",
-            "C": "Algorithm 3 (min-pivot); that reduction and clipping do not go together; "
-            "Theorem 5 (the bound).",
-            "B": "lattice reduction as preprocessing for GPTQ.",
+            "B": "the hint that lattice reduction might give better quantization.",
+            "C": "Algorithm 3 (min-pivot), Theorem 5 (the bound).",
         }
     )
     if shared_problem.shows("downloads") and problem.size in SIZES:
@@ -91,12 +91,13 @@ def _small(problem: Problem, delta: float) -> int:
             height=HEIGHT,
             last_step=last,
         )
+        if shared_problem.shows("controls"):
+            option_buttons("delta")
     with numbers:
         if shared_problem.shows("numbers"):
             transform_and_test(stages, step, delta)
             st.markdown(stages_table(stages, step))
-            if sorted_ := sorted_caption(problem):
-                st.caption(sorted_)
+            st.caption(table_caption(problem))
         if shared_problem.shows("controls"):
             weight_and_damping_inputs()
     if shared_problem.shows("quiz"):

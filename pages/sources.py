@@ -21,6 +21,7 @@ CLAIMS = {
     "whose inputs have changed.",
     "W": "Spacings for each column that make all edges of the box equal come close to the rate-distortion limit.",
     "Babai": "Round-off and nearest plane, and how far from the closest point they can be on a reduced basis.",
+    "LLL": "A reduced basis in polynomial time, by size reductions and exchanges of neighbours.",
     "GPTQ": "The algorithm that quantizes large models in hours, stated without any lattice.",
     "OBQ": "The greedy ancestor: round the cheapest weight, let the others make up for it.",
 }

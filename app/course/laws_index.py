@@ -126,7 +126,7 @@ LAWS = (
         "L13",
         "Reduction keeps the lattice: its transform is an integer matrix with determinant ±1.",
         "theorem",
-        "Lenstra, Lenstra and Lovász (1982)",
+        "[LLL]",
         ("lattice_reduction.py",),
     ),
     IndexedLaw(

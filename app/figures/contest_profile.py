@@ -9,6 +9,7 @@ from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
 from lattice_core.reduction_contest import Contender
 
 CLEAR = "rgba(0, 0, 0, 0)"
+TICKS = [m * 10.0**k for k in range(-6, 7) for m in (1, 3)]
 LOOKS = (
     {"color": NEUTRAL, "dash": "dot", "width": 2},
     {"color": LEG, "dash": "dashdot", "width": 2},
@@ -56,7 +57,8 @@ def contest_profile(contenders: Sequence[Contender]) -> go.Figure:
             yaxis={
                 "title": {"text": "Gram-Schmidt length"},
                 "type": "log",
-                "exponentformat": "power",
+                "tickvals": TICKS,
+                "ticktext": [f"{tick:g}" for tick in TICKS],
                 "automargin": True,
             },
         ),

@@ -117,10 +117,14 @@ def _axes(path: SortingPath) -> dict:
         np.concatenate([path.goal_lengths, *(frame.lengths for frame in path.frames)])
     )
     fixed = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": False}
-    place = {"range": [0, c + 1], "nticks": 5}
+    place = {"range": [0, c + 1], "tickvals": [1, *range(8, c + 1, 8)]}
     return {
         "xaxis": {**fixed, **place, "domain": [0, 0.44], "title": {"text": "place now"}},
-        "yaxis": {**fixed, **place, "title": {"text": "place in min-pivot's order"}},
+        "yaxis": {
+            **fixed,
+            **place,
+            "title": {"text": "place in min-pivot's order", "standoff": 24},
+        },
         "xaxis2": {
             **fixed,
             **place,
@@ -134,6 +138,6 @@ def _axes(path: SortingPath) -> dict:
             "type": "log",
             "nticks": 4,
             "range": [float(logarithms.min()) - 0.05, float(logarithms.max()) + 0.05],
-            "title": {"text": "Gram-Schmidt length", "standoff": 4},
+            "title": {"text": "Gram-Schmidt length", "standoff": 24},
         },
     }

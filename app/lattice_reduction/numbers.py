@@ -52,28 +52,29 @@ def stages_table(stages: Sequence[ReductionStage], step: int) -> str:
     """Nearest plane in the first basis, in the one on show, and in the last. Markdown."""
     first, now, last = stages[0], stages[min(step, len(stages) - 1)], stages[-1]
     rows = [
-        ("lengths $d_j$", *(vector(s.lengths) for s in (first, now, last))),
         ("$\\sum_j d_j^2$", *(short(4 * s.bound) for s in (first, now, last))),
-        ("bound of the loss", *(short(s.bound) for s in (first, now, last))),
-        ("$\\gamma^2$, law L8", *(short(s.relative_bound) for s in (first, now, last))),
-        ("codes $z'$ in this basis", *(vector(s.reduced_codes) for s in (first, now, last))),
-        ("codes of the weights $z = T z'$", *(vector(s.codes) for s in (first, now, last))),
-        ("loss of this target", *(short(s.loss) for s in (first, now, last))),
+        ("bound", *(short(s.bound) for s in (first, now, last))),
+        ("$\\gamma^2$", *(short(s.relative_bound) for s in (first, now, last))),
+        ("$z'$", *(vector(s.reduced_codes) for s in (first, now, last))),
+        ("$z = T z'$", *(vector(s.codes) for s in (first, now, last))),
+        ("loss", *(short(s.loss) for s in (first, now, last))),
     ]
-    lines = ["| nearest plane, no clipping | before | now | reduced |", "|---|---|---|---|"]
+    lines = ["| | before | now | reduced |", "|---|---|---|---|"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def sorted_caption(problem: Problem) -> str:
-    """How the basis was sorted before the first move; empty if it was not."""
+def table_caption(problem: Problem) -> str:
+    """What the rows of the table are, and how the basis was sorted before the first move."""
+    said = (
+        "Nearest plane, every integer allowed. $d_j$: Gram-Schmidt lengths, the edges of the box. "
+        "$\\gamma^2$: how many times the least loss it can be (law L8). $z'$: codes in the basis of "
+        "that column; $z$: of the weights."
+    )
     order = problem.order_indices[::-1]
     if (order == range(problem.size)).all():
-        return ""
+        return said
     names = ", ".join(symbol("w", int(j)) for j in order)
-    return (
-        f"The order of rounding chosen sorts the basis before the first move: its vectors belong to "
-        f"{names}. $z$ is in the order of the weights again."
-    )
+    return f"{said} The order of rounding has sorted the basis before the first move: {names}."
 
 
 def stages_csv(problem: Problem, delta: float) -> str:

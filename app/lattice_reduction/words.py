@@ -51,7 +51,7 @@ def reduction_quiz(problem: Problem, stages: Sequence[ReductionStage]) -> None:
 def number_to_remember() -> None:
     """What BKZ adds to min-pivot on whole layers, as recorded."""
     record = recorded_reduction()
-    unmoved = sum(layer.lll_swaps == 0 for layer in record.layers)
+    unmoved = sum(layer.lll_swaps == layer.bkz_insertions == 0 for layer in record.layers)
     lesson.takeaway(
         percent(record.largest_gain),
         f"is the most that lattice reduction took off $\\sum_j D_j$ of min-pivot's order, on "
