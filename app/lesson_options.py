@@ -109,8 +109,8 @@ OPTIONS: dict[str, LessonOption] = {
     ),
     "outliers": LessonOption(
         "Outliers allowed",
-        {count: f"at most {count}" for count in ("0", "1", "3", "3")},
-        "2",
+        {count: f"at most {count}" for count in ("0", "1", "2", "3")},
+        "3",
         "Of the 14 weights. The least factor that leaves no more is looked for.",
     ),
     "coded_size": LessonOption(
@@ -149,8 +149,8 @@ OPTIONS: dict[str, LessonOption] = {
         "right",
     ),
     "rotate": LessonOption(
-        "Rotate the inputs",
-        {"none": "As they are", "hadamard": "Rotated (Hadamard)"},
+        "Rotate the inputs (Hadamard)",
+        {"none": "As they are", "hadamard": "Rotated"},
         "none",
         "Mixes all inputs by an orthonormal matrix, and the weights the other way round. "
         "Before rounding nothing changes.",

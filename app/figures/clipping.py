@@ -29,7 +29,7 @@ def clipping_figure(problem: Problem) -> go.Figure:
             lambda step: _bars(problem, kept, step),
             sentences(problem),
             {**_axes(problem, kept, (0, 1)), **plane.SURROUNDINGS},
-            narrow={"height": 560},
+            narrow={"height": 600, "margin": {"b": 110}},
         )
     window = _close_up(problem, kept)
     still = plane.still_traces(problem, window)
@@ -49,8 +49,8 @@ def clipping_figure(problem: Problem) -> go.Figure:
             "yaxis": {"domain": [0.5, 1]},
             "xaxis2": {"domain": [0, 1]},
             "yaxis2": {"domain": [0.05, 0.44]},
-            "margin": {"b": 150},
-            "height": 840,
+            "margin": {"b": 190},
+            "height": 880,
         },
     )
 
@@ -77,7 +77,7 @@ def _picture(problem: Problem, kept: Problem, window: Window, step: int) -> list
                 _box(problem, _answer(problem), problem.babai.clipped) if done else _nothing(trace)
             )
         traces.append(trace)
-    around = {**_box(kept, ghost, False), "name": "box around the code kept"}
+    around = {**_box(kept, ghost, False), "name": "box, codes kept"}
     return [
         *traces,
         around if apart else _nothing(around),
@@ -85,9 +85,9 @@ def _picture(problem: Problem, kept: Problem, window: Window, step: int) -> list
             x=[ghost[0]] if apart else NONE,
             y=[ghost[1]] if apart else NONE,
             mode="markers",
-            name="answer, codes kept",
+            name="answer, kept",
             marker={"symbol": "diamond-open", "size": 16, "color": ANSWER, "line": {"width": 3}},
-            hovertemplate="answer, codes kept<extra></extra>",
+            hovertemplate="answer, kept<extra></extra>",
         ),
     ]
 
@@ -150,7 +150,7 @@ def _bars(problem: Problem, kept: Problem, step: int) -> list[Trace]:
     most = [*limits.tolist(), float(limits.sum())]
     shown = [*range(done), problem.size]
     pairs = [_values(each, done) for each in (problem, kept)]
-    names = ("error on the grid", "error, codes kept")
+    names = ("error on the grid", "error, kept")
     looks = (
         {"fillcolor": translucent(LEG, 0.6), "line": {"color": LEG, "width": 2}},
         {"fillcolor": translucent(ANSWER, 0.35), "line": {"color": ANSWER, "width": 2}},
@@ -210,7 +210,7 @@ def _limits(rows: list[float], most: list[float], void: list[bool]) -> Trace:
         xaxis="x2",
         yaxis="y2",
         mode="lines",
-        name="most without clipping",
+        name="most, unclipped",
         line={"color": NEUTRAL, "width": 3, "dash": "dot"},
         hoverinfo="skip",
     )

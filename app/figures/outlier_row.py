@@ -51,7 +51,12 @@ def outlier_figure(run: ToyRun, *, forgets: bool = False) -> go.Figure:
         lambda k: _frame(run, k),
         sentences(run, forgets=forgets),
         layout,
-        narrow={"height": 460, "yaxis": {"title": {"text": ""}}, "margin": {"b": 130, "l": 28}},
+        narrow={
+            "height": 460,
+            "xaxis": {"tickfont": {"size": 9}, "tickangle": 0},
+            "yaxis": {"title": {"text": ""}},
+            "margin": {"b": 140, "l": 28},
+        },
     )
 
 
@@ -64,7 +69,7 @@ def _band(run: ToyRun, c: int) -> Trace:
         fill="toself",
         fillcolor=translucent(PLANE, 0.1),
         line={"color": PLANE, "width": 1, "dash": "dot"},
-        name="rounded to a code of the grid",
+        name="codes of the grid",
         hoverinfo="skip",
     )
 
@@ -113,7 +118,7 @@ def _frame(run: ToyRun, k: int) -> list[Trace]:
         ),
         _points(
             [(place, step.value / unit) for place, step in aside],
-            "outlier, kept aside",
+            "outlier aside",
             {"symbol": "x", "size": 13, "color": TARGET},
         ),
     ]

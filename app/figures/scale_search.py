@@ -88,7 +88,7 @@ def _curve(curve: tuple[FloatArray, FloatArray], steps: bool) -> Trace:
         x=curve[0].tolist(),
         y=curve[1].tolist(),
         mode="lines",
-        name="what each factor gives",
+        name="each factor",
         line={"color": NEUTRAL, "width": 2, "shape": "hv" if steps else "linear"},
         hovertemplate="factor %{x:.3f}: %{y:.4g}<extra></extra>",
     )
@@ -120,7 +120,7 @@ def _frame(
     samples = []
     if any(trial.sample for trial in trials):
         of_rows = [trial for trial in tried if trial.sample]
-        samples.append(_marks(of_rows, "tried on some rows", "circle-open", LEG, 1))
+        samples.append(_marks(of_rows, "tried on a sample", "circle-open", LEG, 1))
     return [
         scatter(
             x=[low, high, high, low, low],
