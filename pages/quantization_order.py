@@ -1,12 +1,11 @@
 """Lesson: the order of rounding shapes the box, and min-pivot looks for an even one."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import lesson, shared_problem
+from app import lesson, lesson_takeaways, shared_problem
 from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
 from app.downloads import downloads
 from app.figures.order_cloud import cloud_figure
@@ -22,6 +21,13 @@ from app.quantization_order.all_orders import (
     residual_table,
 )
 from app.quantization_order.details import SIZES, order_details
+from app.quantization_order.rotated_inputs import (
+    OUTLYING,
+    as_on_show,
+    rotation_law,
+    rotation_section,
+    rotation_switch,
+)
 from app.quiz import predict
 from app.snippets import every_order_snippet
 from lattice_core import PRESETS, Problem, laws, min_pivot_steps, order_laws, random_problem
@@ -39,19 +45,17 @@ def page() -> None:
     )
     if shared_problem.shows("controls"):
         problem_controls(sizes=SIZES)
-    problem = shared_problem.problem()
+    unrotated = shared_problem.problem()
+    rotation_switch(unrotated)
+    problem = as_on_show(unrotated)
     orders = all_orders(problem)
     _stepper(problem)
     if shared_problem.shows("quiz"):
         _quiz(problem, orders)
-    _cloud(orders)
-    if shared_problem.shows("numbers"):
-        order_details(problem, orders)
-    if shared_problem.shows("try"):
-        _try()
     if shared_problem.shows("laws"):
         laws_panel(
             [
+                *rotation_law(unrotated),
                 order_laws.min_pivot_takes_the_shortest(problem),
                 order_laws.greedy_pivots_satisfy_lovasz(problem),
                 laws.determinant_is_order_free(problem),
@@ -59,6 +63,14 @@ def page() -> None:
                 laws.loss_is_bounded(problem),
             ]
         )
+    lesson_takeaways.quantization_order()
+    if shared_problem.shows("numbers"):
+        rotation_section(unrotated)
+    if shared_problem.shows("try"):
+        _try()
+    _cloud(orders)
+    if shared_problem.shows("numbers"):
+        order_details(problem, orders)
     lesson.code(every_order_snippet(problem))
     lesson.sources(
         {
@@ -68,12 +80,12 @@ def page() -> None:
         }
     )
     if shared_problem.shows("downloads"):
-        downloads(_draw(problem), problem, "Quantization order", all_orders=all_orders_csv)
-    shared_problem.mirror_in_url()
+        downloads(_draw, problem, "Quantization order", all_orders=all_orders_csv)
+    shared_problem.mirror_in_url("rotate")
 
 
-def _draw(problem: Problem) -> Callable[[Problem], go.Figure]:
-    return arrows_figure if problem.size <= 3 else bars_figure
+def _draw(problem: Problem) -> go.Figure:
+    return arrows_figure(problem) if problem.size <= 3 else bars_figure(problem)
 
 
 def _stepper(problem: Problem) -> None:
@@ -81,7 +93,10 @@ def _stepper(problem: Problem) -> None:
     picture, numbers = st.columns([3, 2] if problem.size <= 3 else [1, 1], gap="medium")
     with picture:
         lesson.stepped(
-            _draw(problem), key=f"pivot_stepper_{problem.size}", draggable=False, height=480
+            lambda shown: _draw(as_on_show(shown)),
+            key=f"pivot_stepper_{problem.size}",
+            draggable=False,
+            height=480,
         )
     with numbers:
         if shared_problem.shows("numbers"):
@@ -132,6 +147,7 @@ def _cloud(orders: AllOrders) -> None:
 
 def _try() -> None:
     st.subheader("Try this", anchor="try")
+    as_they_are, turned = {"rotate": "none"}, {"rotate": "hadamard"}
     try_this(
         [
             Try(
@@ -139,11 +155,13 @@ def _try() -> None:
                 "Step through. Turn the picture: what is left stands at right angles to what was taken.",
                 PRESETS["three_orders"].problem,
                 1,
+                as_they_are,
             ),
             Try(
                 "Right angles",
                 "Nearly orthogonal inputs: the bounds nearly meet the floor, and the order hardly matters.",
                 PRESETS["nearly_orthogonal"].problem,
+                options=as_they_are,
             ),
             Try(
                 "Greedy misses",
@@ -151,17 +169,34 @@ def _try() -> None:
                 "six end on one point here, so only the bound is worse.",
                 random_problem(3, 30),
                 4,
+                as_they_are,
             ),
             Try(
                 "Clip",
                 "Two bits. Min-pivot has the smallest bound, and seven times act-order's loss: "
                 "look under *Clipping*.",
                 replace(random_problem(3, 65), bits=2),
+                options=as_they_are,
             ),
             Try(
                 "720 orders",
                 "Six inputs. Find the floor, and the row of points that share the best loss.",
                 random_problem(6, 3),
+                options=as_they_are,
+            ),
+            Try(
+                "Spread an outlier",
+                "One input is three times as long as the others, and one weight is large. Rotated, "
+                "pivots and weights are more even: look at the table of the rotation.",
+                OUTLYING,
+                options=turned,
+            ),
+            Try(
+                "Rotate what was even",
+                "Two inputs of like size that go together become a long sum and a short difference: "
+                "the bound grows.",
+                PRESETS["skewed"].problem,
+                options=turned,
             ),
         ]
     )

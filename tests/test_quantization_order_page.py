@@ -24,7 +24,9 @@ from app.quantization_order.all_orders import (
     best_bound_has_best_loss,
     clipping_sentence,
 )
+from app.quantization_order.rotated_inputs import OUTLYING
 from lattice_core import PRESETS, Problem, gptq, min_pivot_steps, random_problem
+from lattice_core.rotation import rotated, rotation_side
 
 PAGE = "quantization_order.py"
 CLIPS = replace(random_problem(3, 65), bits=2)
@@ -269,3 +271,35 @@ def test_all_orders_csv_holds_bounds_losses_and_codes() -> None:
 def test_figures_are_plain_json() -> None:
     for problem in DRAWN.values():
         assert set(json.loads(figure_of(problem).to_json())) == {"data", "layout", "frames"}
+
+
+# Rotated inputs.
+
+
+def test_rotation_is_in_the_link_and_shows_the_rotated_problem() -> None:
+    app = open_page(PAGE, OUTLYING, 2, rotate="hadamard")
+    shown = texts(app)
+    turned = rotated(OUTLYING)
+    best = all_orders(turned).kept.bounds.min()
+    assert short(best) in shown
+    steps = min_pivot_steps(turned.damped_hessian)
+    assert f"**{steps[0].lengths[steps[0].index]:.3g}**\N{NO-BREAK SPACE}★" in shown
+    assert "A rotation leaves the volume as it is** :green" in shown
+    assert app.session_state.problem == OUTLYING  # the controls still hold the row as it was
+    assert app.query_params["rotate"] == "hadamard"
+    app.segmented_control(key="option_rotate").set_value("none").run()
+    assert "rotate" not in app.query_params
+    assert "A rotation leaves" not in texts(app)
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_rotation_table_has_both_sides_and_names_the_matrix(size) -> None:
+    problem = replace(random_problem(size, 2), bits=2)
+    shown = texts(open_page(PAGE, problem))
+    before, after = rotation_side(problem), rotation_side(rotated(problem))
+    for name in ORDER_NAMES:
+        row = f"{ORDER_NAMES[name].name} | {short(before.bounds[name])} | {short(after.bounds[name])} |"
+        assert row in shown
+    assert f"at that spacing | {before.clipped} | {after.clipped} |" in shown
+    assert ("**Hadamard** matrix" in shown) == (size == 4)
+    assert ("**discrete Hartley** matrix" in shown) == (size == 3)
