@@ -136,11 +136,17 @@ def damping_path(
     Raises
     ------
     ValueError
-        If H has a negative eigenvalue: it is ``XᵀX`` of no inputs then.
+        If H has a negative eigenvalue: it is ``XᵀX`` of no inputs then. If an averaged Hessian has
+        numbers that a `Problem` cannot have.
     """
     hessian_factor(problem.hessian)
     path = [DampedRounding(problem, damping) for damping in dampings]
-    return tuple(step for step in path if step.damping > 0 or _is_definite(step))
+    kept = tuple(step for step in path if step.damping > 0 or _is_definite(step))
+    for step in kept:
+        _ = (
+            step.averaged
+        )  # a number out of range is said here, not later in the middle of a picture
+    return kept
 
 
 @dataclass(frozen=True, eq=False)

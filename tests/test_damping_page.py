@@ -90,6 +90,12 @@ def test_a_singular_hessian_begins_with_damping_and_none_of_no_inputs_is_shown()
     assert any("eigenvalue" in warning.value for warning in open_page(PAGE, indefinite).warning)
 
 
+def test_numbers_at_the_end_of_their_range_are_said() -> None:
+    tiny = Problem(((0.0, 0.0), (0.0, 1e-12)), (0.3, 0.4), (1.0, 1.0), damping=1.0)
+    shown = open_page(PAGE, tiny).warning
+    assert any("There is no path to show" in warning.value for warning in shown)
+
+
 def test_more_inputs_have_numbers_without_a_picture() -> None:
     app = open_page(PAGE, random_problem(5, 1))
     assert "A picture needs two or three" in app.info[0].value
