@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import lesson
+from app import laboratory_takeaways, lesson
 from app.audit.choice import AuditChoice
 from app.audit.controls import chosen, command_line, file_format, own_file
 from app.audit.view import audit_view
@@ -29,6 +29,7 @@ def page() -> None:
     choice = chosen()
     if found := _found(choice):
         audit_view(choice, found)
+    laboratory_takeaways.audit()
 
 
 def _found(choice: AuditChoice) -> Found | None:

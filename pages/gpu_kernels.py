@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import lesson
+from app import laboratory_takeaways, lesson
 from app.gpu_kernels.controls import chosen
 from app.gpu_kernels.how import how
 from app.gpu_kernels.speed import speed
@@ -31,6 +31,7 @@ def page() -> None:
         return
     choice = chosen()
     VIEWS[choice.view](choice)
+    laboratory_takeaways.gpu_kernels()
 
 
 page()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import lesson
+from app import laboratory_takeaways, lesson
 from app.machine import what_is_missing
 from app.real_layers.all_layers import all_layers
 from app.real_layers.controls import calibration, chosen_layer
@@ -29,6 +29,7 @@ def page() -> None:
     tokens = calibration(choice)
     if tokens is not None:
         VIEWS[choice.view](choice, tokens)
+    laboratory_takeaways.real_layers()
 
 
 page()

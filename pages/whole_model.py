@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import lesson
+from app import laboratory_takeaways, lesson
 from app.whole_model.controls import chosen
 from app.whole_model.recorded import recorded
 from app.whole_model.run_here import here
@@ -25,6 +25,7 @@ def page() -> None:
     words()
     choice = chosen()
     VIEWS[choice.view](choice)
+    laboratory_takeaways.whole_model()
 
 
 page()
