@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.address_bar import close_run, open_session_link
 from app.classroom.bar import class_bar
-from app.classroom.seat import look_at, sit_down
+from app.classroom.seat import is_seated, look_at, sit_down
 from app.course import progress
 from app.navigation import is_laboratory, pages
 from app.shared_problem import nonsense, open_link
@@ -18,9 +18,11 @@ st.set_page_config(
     menu_items={"About": "**Nearest Plane**: GPTQ, run back to front, is Babai's nearest plane."},
 )
 # The page's head is nearly empty; what is projected should begin near the top. On a phone a wide
-# table scrolls by itself and not the page with it.
+# table scrolls by itself and not the page with it. A link with the keyboard's focus has only a faint
+# tint of Streamlit's own.
 st.html(
     "<style>[data-testid='stMainBlockContainer'] {padding-top: 4.5rem}"
+    "a:focus-visible {outline: 2px solid currentColor; outline-offset: 2px}"
     "@media (max-width: 640px) {[data-testid='stMarkdownContainer'] table "
     "{display: block; overflow-x: auto; max-width: 100%}}</style>"
 )
@@ -30,9 +32,10 @@ for notice in open_session_link():
 open_link(to_problem=not is_laboratory(page))
 progress.begin_visit(page.title)
 sit_down()
-bar = st.container()
+above = st.container() if is_seated() else None
 page.run()
 look_at(st.session_state.open_page, close_run())
-with bar:
-    class_bar()
+if above:
+    with above:
+        class_bar()
 progress.remember_in_browser()

@@ -79,7 +79,10 @@ def _watch(options: Sequence[str], key: str) -> None:
 
 def _bars(options: Sequence[str], now: Standing, answer: str | None = None) -> None:
     total = sum(now.counts.values())
-    st.caption(f"{total} prediction{'' if total == 1 else 's'}")
+    there = cached.tally().presence(session().room).pupils
+    st.caption(
+        f"{total} prediction{'' if total == 1 else 's'}, {there} pupil{'' if there == 1 else 's'} in the room"
+    )
     for option in options:
         count = now.counts.get(option, 0)
         share = count / total if total else 0.0

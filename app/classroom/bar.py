@@ -5,7 +5,7 @@ import streamlit as st
 from app import cached
 from app.address_bar import follow, session
 from app.classroom import screen
-from app.classroom.seat import be_seen, is_seated, is_teacher, place
+from app.classroom.seat import be_seen, is_teacher, place
 from app.classroom.tally import Place
 from app.navigation import CHAPTERS, pages
 
@@ -34,9 +34,7 @@ _remote = st.components.v2.component(
 
 
 def class_bar() -> None:
-    """The bar of this session, if it is in a room; drawn after the page, when the problem on show is known."""
-    if not is_seated():
-        return
+    """The bar of a session in a room; drawn after the page, when the problem on show is known."""
     with st.container(horizontal=True, vertical_alignment="center", key="class_bar"):
         if is_teacher():
             _presence()
@@ -95,7 +93,10 @@ def _presenter() -> None:
             "| H | show or hide controls |\n"
             "| N | next page of the course |"
         )
-        st.caption("Page Down and Page Up are what a presenter's remote sends.")
+        st.caption(
+            "Page Down and Page Up are what a presenter's remote sends. "
+            "Figures grow with the browser's own zoom, Ctrl and +."
+        )
     _remote(key="presenter_remote", height="content")
 
 

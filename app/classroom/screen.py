@@ -31,4 +31,4 @@ def turn_type() -> None:
 def enlarge_type() -> None:
     """Large type, unless the teacher has gone back to the usual: everything is sized in the root's."""
     if not st.session_state.get("teacher_has_usual_type", False):
-        st.html("<style>:root:root {font-size: 22px}</style>")
+        st.html("<style>:root:root {font-size: 20px}</style>")
