@@ -1,6 +1,6 @@
 """How those who multiply are drawn: a colour and a symbol for each, and their names in words."""
 
-from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET
+from app.figures.palette import ANSWER, LEG, NEUTRAL, ORANGE, PLANE, TARGET
 
 NAMES = {
     "triton": "few bits (our Triton kernels)",
@@ -18,7 +18,7 @@ COLORS = {
     "float32": NEUTRAL,
     "torch int4": LEG,
     "gemlite": TARGET,
-    "marlin": "#E69F00",
+    "marlin": ORANGE,
 }
 SYMBOLS = {
     "triton": "diamond",

@@ -3,13 +3,13 @@
 import plotly.graph_objects as go
 
 from app.figures.numbers import short, symbol
-from app.figures.palette import NEUTRAL, translucent
+from app.figures.palette import NEUTRAL, ORANGE, SKY, translucent
 from app.order_names import ORDER_NAMES
 from lattice_core import OrderOutcomes
 
 CLEAR = "rgba(0, 0, 0, 0)"
 # By input; the bars also carry the weight's name.
-INPUT_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+INPUT_COLORS = ("#0072B2", ORANGE, "#009E73", "#CC79A7", SKY, "#D55E00")
 
 
 def edges_figure(outcomes: OrderOutcomes, named: dict[str, int], floor: float) -> go.Figure:

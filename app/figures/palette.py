@@ -1,6 +1,7 @@
 """One meaning for each colour: Okabe and Ito's palette, readable on white and on black.
 
-Colour never stands alone: every role also has its own marker or dash.
+Colour never stands alone: every role also has its own marker or dash. Text has the theme's colour, for none of these
+is dark enough on white and light enough on black.
 """
 
 TARGET = "#D55E00"  # the target, and where it has moved to
@@ -8,9 +9,12 @@ PLANE = "#0072B2"  # hyperplanes of the coordinate being rounded
 LEG = "#CC79A7"  # how far the target moved: the error of a step
 ANSWER = "#009E73"  # the code chosen, the lattice point found, its box
 NEUTRAL = "#808080"  # lattice points, axes, what came before
+# Okabe and Ito's orange and sky blue, darkened until a thin line stands out from white (3 to 1).
+ORANGE = "#C48800"
+SKY = "#3A9BD5"
 
 ORDER_COLORS = {
-    "front_to_back": "#E69F00",
+    "front_to_back": ORANGE,
     "back_to_front": "#0072B2",
     "act_order": "#009E73",
     "min_pivot": "#CC79A7",
@@ -22,7 +26,7 @@ ORDER_DASHES = {
     "min_pivot": "dashdot",
 }
 
-ROUNDING_COLORS = {"round_off": "#E69F00", "nearest_plane": ANSWER, "closest": PLANE}
+ROUNDING_COLORS = {"round_off": ORANGE, "nearest_plane": ANSWER, "closest": PLANE}
 ROUNDING_DASHES = {"round_off": "dot", "nearest_plane": "dash", "closest": "solid"}
 
 

@@ -90,7 +90,7 @@ def moving_traces(problem: Problem, window: Window, step: int) -> list[Trace]:
     ]
     family, chosen = _lines(problem, window, step)
     return [
-        _line_trace(family, "planes to choose from", translucent(PLANE, 0.65), 1.2, "dot"),
+        _line_trace(family, "planes to choose from", translucent(PLANE, 0.9), 1.2, "dot"),
         _line_trace(chosen, "nearest plane", PLANE, 3, "solid"),
         _candidates(problem, step),
         _box(problem) if step == last else _blank(_box(problem)),
@@ -179,7 +179,7 @@ def _leg_labels(problem: Problem, path: list[FloatArray]) -> Trace:
         mode="text",
         text=[f"{3 * NBSP}<b>{length}</b>{3 * NBSP}" for length in lengths],
         textposition=[_side_of_leg(path, k) for k in range(len(middles))],
-        textfont={"color": LEG, "size": 15},
+        textfont={"size": 15},
         hoverinfo="skip",
     )
 

@@ -213,7 +213,7 @@ def _leg_labels(problem: Problem, path: list[FloatArray]) -> Trace:
         mode="text",
         text=[f"{2 * NBSP}<b>{length}</b>{2 * NBSP}" for length in lengths],
         textposition=["middle right", "middle left", "bottom center"][: len(middles)],
-        textfont={"color": LEG, "size": 14},
+        textfont={"size": 14},
         hoverinfo="skip",
     )
 

@@ -1,5 +1,7 @@
 """How the contenders of the study are drawn: a name, a colour, a symbol and a dash for each."""
 
+from app.figures.palette import ORANGE, SKY
+
 NAMES = {
     "rtn": "RTN",
     "gptq": "GPTQ",
@@ -16,10 +18,10 @@ LEGEND = NAMES | {
 # The same codes have the same colour; how they are stored is the symbol's to say.
 COLORS = {
     "rtn": "#808080",
-    "gptq": "#E69F00",
-    "gptq_huffman": "#E69F00",
+    "gptq": ORANGE,
+    "gptq_huffman": ORANGE,
     "ssqr": "#CC79A7",
-    "hrtn": "#56B4E9",
+    "hrtn": SKY,
     "hptq": "#0072B2",
     "watersic": "#009E73",
     "watersic_k_best": "#D55E00",
