@@ -108,7 +108,9 @@ def _corner(path: Sequence[DampedRounding], view: View) -> np.ndarray:
         starts = (middle + offsets) @ basis.T - step.averaged.target
         ends = starts[:, None, :] + np.vstack([np.zeros(size), basis.T])
         overhang = np.maximum(np.abs(ends).max(axis=(1, 2)) - 0.95 * view.half, 0)
-        crowding = np.maximum(0.5 * view.half - np.linalg.norm(ends, axis=2).min(axis=1), 0)
+        answer = basis @ step.codes - step.averaged.target
+        apart = np.linalg.norm(ends - answer, axis=2).min(axis=1)
+        crowding = np.maximum(0.5 * view.half - apart, 0)
         cost += np.linalg.norm(starts + 0.8 * view.half, axis=1) + 300 * overhang + 10 * crowding
     return middle + offsets[int(np.argmin(cost))]
 
