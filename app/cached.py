@@ -1,6 +1,7 @@
 """The only caches: what is slow and depends on its arguments alone."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec
 
 import numpy as np
 import plotly.graph_objects as go
@@ -34,8 +35,18 @@ if TYPE_CHECKING:
     from lattice_core.layers.order_results import OrderComparison
     from lattice_core.layers.toy_coding import ToyCoding
 
+Drawn = ParamSpec("Drawn")
 # Blocks whose Hessians are kept: 27 MB each.
 KEPT_BLOCKS = 24
+
+
+def drawn_once(part: Callable[Drawn, None]) -> Callable[Drawn, None]:
+    """A part of a page that only shows things, the same for the same arguments: replayed after its first time.
+
+    No widgets in it, and nothing of the session. Half of a rerun is plotly's checking of figures.
+    """
+    replayed: Callable[Drawn, None] = st.cache_data(max_entries=200, show_spinner=False)(part)
+    return replayed
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

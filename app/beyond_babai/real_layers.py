@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.beyond_babai.whole_layer import whole_layer
+from app.cached import drawn_once
 from app.figures.numbers import percent, short
 from app.figures.search_gains import decoder_name, search_gains, share_range
 from lattice_core.recorded_search_study import Decoder, RecordedSearchStudy, recorded_search_study
@@ -13,7 +14,14 @@ SHOWN = (*WIDTHS, Decoder("coordinate_descent", 1, "good", "keep"))
 
 
 def real_layers() -> None:
-    """The recorded study: gains on both texts, what they cost, and the rest as a table."""
+    """The recorded study, then one layer here and now."""
+    _recorded()
+    whole_layer()
+
+
+@drawn_once
+def _recorded() -> None:
+    """Gains on both texts, what they cost, and the rest as a table."""
     study = recorded_search_study()
     st.subheader("On real layers", anchor="real")
     st.markdown(
@@ -33,8 +41,8 @@ def real_layers() -> None:
         st.markdown("\n".join(f"- {finding}" for finding in findings))
     st.markdown(_table(study))
     st.caption(
-        "Taken off: share of nearest plane's loss with the same order and grid, median of the layers and "
-        "their range. Bits: what that is worth in bits a weight at equal entropy of the codes, "
+        "Taken off: share of nearest plane's loss with the same order and grid, median of the "
+        "layers. Bits: what that is worth in bits a weight at equal entropy of the codes, "
         "$\\frac12\\log_2$ of the ratio of the losses less what the new codes' entropy is larger. Seconds: of one "
         f"processor core, median of the {int(np.median(study.columns))}-input layers. "
         f"Windows of {study.window} tokens drawn from {study.text} and {study.held_out_text}; {study.bits} bits, "
@@ -42,7 +50,6 @@ def real_layers() -> None:
         f"Good order: {study.order}; bad: its reverse. K-best with two children. "
         f"Recorded {study.date} with `{study.command} --record`."
     )
-    whole_layer()
 
 
 def _findings(study: RecordedSearchStudy) -> list[str]:
@@ -91,10 +98,7 @@ def _table(study: RecordedSearchStudy) -> str:
         codes = {"keep": "kept", "clip": "clipped"}[decoder.overflow]
         cells = ["–"] * 3
         if decoder.search != "nearest_plane":
-            cells = [
-                f"{percent(float(np.median(shares)))} ({share_range(shares)})"
-                for shares in study.taken_off(decoder)
-            ]
+            cells = [percent(float(np.median(shares))) for shares in study.taken_off(decoder)]
             cells.append(f"{float(np.median(study.bits_at_equal_entropy(decoder))):.3f}")
         name = decoder_name(decoder)
         rows.append(f"| {name} | {order} | {codes} | {' | '.join(cells)} | {seconds} |")

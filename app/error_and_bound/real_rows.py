@@ -3,12 +3,14 @@
 import numpy as np
 import streamlit as st
 
+from app.cached import drawn_once
 from app.figures.bound_bars import percent
 from app.figures.share_histogram import row_histogram
 from app.order_names import ORDER_NAMES
 from lattice_core.recorded_row_shares import LayerRowShares, recorded_row_shares
 
 
+@drawn_once
 def real_rows() -> None:
     """Loss over bound of the rows of two layers, every code kept and clipped."""
     recorded = recorded_row_shares()
