@@ -65,7 +65,7 @@ def stalk_axes(all_lengths: Sequence[FloatArray], domain: tuple[float, float]) -
             **fixed,
             "anchor": "y2",
             "domain": list(domain),
-            "range": [0.5, c + 0.95],
+            "range": [0.5, 1.35 * c + 0.5],  # room for the last length
             "tickvals": list(range(1, c + 1)),
             "ticktext": [symbol("d", j) for j in range(c)],
             "title": {"text": "Gram-Schmidt lengths"},

@@ -83,7 +83,7 @@ class _Drawing:
         fill = {"fill": "toself", "fillcolor": translucent(ANSWER, 0.12)} if self.flat else {}
         return [
             self._arrows(ghost, "basis before", {**grey, "width": 2, "dash": "dash"}),
-            self._arrows(stage, "basis now", {"color": PLANE, "width": 4}, named=True),
+            self._arrows(stage, "basis now", {"color": PLANE, "width": 4 if self.flat else 8}, named=True),
             self._trace(
                 self._box(first) if done else [],
                 name="box before",
@@ -94,7 +94,7 @@ class _Drawing:
                 self._box(stage),
                 name="box of the error",
                 mode="lines",
-                line={**green, "width": 3},
+                line={**green, "width": 3 if self.flat else 5},
                 **fill,
             ),
             self._trace(
