@@ -66,8 +66,8 @@ def whole_model() -> None:
         f"least that any method here reaches at {SIZE:g} bits a weight: {NAMES[best.contender]}.{beside}",
         command=plain(str(study.about.get("command", "?"))),
         date=plain(str(study.about.get("date", "?"))),
-        doubt="A model of 135 million weights, itself once rounded to 4 bits, on one text in English. Larger models "
-        "lose less, and their methods may rank otherwise. Bits as stored are not speed.",
+        doubt="A model of 135 million weights, itself once rounded to 4 bits, on one text in English. Other models "
+        "lose other amounts, and there the methods may rank otherwise. Bits as stored are not speed.",
     )
 
 
