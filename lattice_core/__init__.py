@@ -27,13 +27,16 @@ and OBQ as published · `closest_vector` the exact answer · `many_targets` thou
 Beyond Babai: `search_tree` the tree of nearest planes · `k_best`, `klein`, `enumeration` through it ·
 `coordinate_descent` single moves · `loss_against_work` of all of them.
 
+Without clipping: `outlier_row` what does not fit is kept aside · `huffman_tree` a coder's table as a tree ·
+`scale_search` the trials of a search · `toy_row`, `toy_layer` made-up examples · `clipping_laws`.
+
 How good it is: `orders` · `every_order` all c! of them · `min_pivot_study` how often the greedy one
 misses the best · `bounds` · `gaussian_reference` the least rate for a loss.
 
 For the lessons: `problem` the small problem they share · `laws`, `order_laws`, `bound_laws` live
 checks of the theorems · `damping_path`, `damping_laws` from the data to round-to-nearest ·
 `overfitting` few inputs and many · `search_laws` of what lies beyond Babai · `recorded_row_shares`,
-`recorded_damping_study`, `recorded_search_study` real layers · `inputs` what functions accept.
+`recorded_damping_study`, `recorded_search_study`, `recorded_clipping_study` real layers · `inputs` what functions accept.
 
 With torch, and imported by name so that lessons start fast: `layers` whole layers · `language_model`
 the real model · `benchmark` how long it takes.

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -255,10 +256,11 @@ def recorded_clipping_study() -> ClippingStudy:
     path = files("lattice_core").joinpath("clipping_study.json")
     recorded = json.loads(path.read_text(encoding="utf-8"))
     about = {name: recorded[name] for name in ClippingStudy.__annotations__ if name != "layers"}
-    return ClippingStudy(layers=tuple(map(_layer, recorded["layers"])), **about)
+    return ClippingStudy(layers=tuple(map(layer_from_record, recorded["layers"])), **about)
 
 
-def _layer(entry: dict) -> LayerClipping:
+def layer_from_record(entry: dict[str, Any]) -> LayerClipping:
+    """One layer as the file has it."""
     return LayerClipping(
         layer=entry["layer"],
         rows=entry["rows"],
@@ -268,13 +270,15 @@ def _layer(entry: dict) -> LayerClipping:
         pivots=np.array(entry["pivots"]),
         exponents=np.array(entry["exponents"], dtype=np.float64),
         runs=tuple(_run(run) for run in entry["runs"]),
-        codes=tuple(
-            CodedLayer(**{k: tuple(v) if isinstance(v, list) else v for k, v in coded.items()})
-            for coded in entry["codes"]
-        ),
+        codes=tuple(map(_coded, entry["codes"])),
         size_curves=tuple(map(_curve, entry["size_curves"])),
         outlier_curves=tuple(map(_curve, entry["outlier_curves"])),
     )
+
+
+def _coded(entry: dict[str, Any]) -> CodedLayer:
+    lists = {name: tuple(entry[name]) for name in ("values", "counts", "words")}
+    return CodedLayer(**(entry | lists))
 
 
 def _run(entry: dict) -> MethodRun:

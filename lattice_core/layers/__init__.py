@@ -12,7 +12,8 @@ published, to measure against.
 More than the nearest plane: `decoders` from centres to codes · `k_best` several partial codes kept ·
 `coordinate_descent` single moves · `refit` better scales afterwards · `rate_aware` bits count too.
 
-Bytes: `coding` codes as a stream of bits · `scale_form` spacings in few numbers · `stored_layer` the layer.
+Bytes: `coding` codes as a stream of bits · `scale_form` spacings in few numbers · `stored_layer` the layer ·
+`toy_coding` all of it on a made-up layer.
 
 Looking: `audit` what somebody else's codes are worth · `order_comparison` the orders on one layer,
 `order_results` what it finds, `order_laws` the laws checked on it · `row_shares` loss over bound of each

@@ -15,7 +15,7 @@ from lattice_core.layers.quantize_layer import quantize_factored
 from lattice_core.scale_search import ScaleTrial
 from lattice_core.toy_layer import toy_layer
 
-CURVE_FACTORS = np.geomspace(0.6, 1.7, 13)
+CURVE_FACTORS = np.geomspace(0.6, 1 / 0.6, 13)  # around what HPTQ found
 ORDER, DAMPING = "act_order", 0.01
 
 
