@@ -15,6 +15,7 @@ from app.figures.numbers import symbol
 from app.lesson_options import choose
 from app.order_names import ORDER_NAMES
 from app.session_link import SessionLink
+from app.stepper import speaks
 from lattice_core import PRESETS, IntegerGrid, Problem, random_problem
 
 
@@ -37,6 +38,13 @@ def problem_controls(sizes: Sequence[int]) -> None:
     sizes : sequence of int
         Numbers of inputs that the page can show.
     """
+    # One container around all of it: what comes and goes here must not move the figure below to another place in
+    # the page, where it would be put up anew, under the hand that drags it.
+    with st.container():
+        _problem_controls(sizes)
+
+
+def _problem_controls(sizes: Sequence[int]) -> None:
     if refused := st.session_state.pop("refused", ""):
         st.warning(f"Nothing was changed. {shared_problem.plain(refused)}")
     shown = shared_problem.problem()
@@ -153,6 +161,8 @@ def bound_widget(
     st.session_state[key] = value
 
     def changed() -> None:
+        if speaks():  # the visitor's hand is in a figure: this is what the browser showed before
+            return
         try:
             write(st.session_state[key])
         except ValueError as error:

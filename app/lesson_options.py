@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.stepper import speaks
+
 
 @dataclass(frozen=True)
 class LessonOption:
@@ -228,12 +230,17 @@ def options_in_link(names: tuple[str, ...]) -> dict[str, str]:
 def _widget(widget, name: str, **settings: object) -> None:  # type: ignore[no-untyped-def]
     option, key = OPTIONS[name], f"option_{name}"
     st.session_state[key] = chosen(name)
+
+    def changed() -> None:
+        if not speaks():  # else this is what the browser showed before the figure changed it
+            choose(name, st.session_state[key])
+
     widget(
         option.title,
         key=key,
         format_func=lambda code: option.choices[code],
         help=option.help or None,
-        on_change=lambda: choose(name, st.session_state[key]),
+        on_change=changed,
         **settings,
     )
 

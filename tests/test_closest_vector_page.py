@@ -242,3 +242,16 @@ def test_snippet_and_table_carry_the_pages_numbers() -> None:
     table = [row.split(",") for row in answers_csv(problem).splitlines()]
     assert [row[0] for row in table] == ["rounding", "round_off", "nearest_plane", "closest"]
     assert float(table[2][-1]) == pytest.approx(float(plane))
+
+
+def test_widgets_that_still_show_what_a_drag_has_changed_are_not_believed() -> None:
+    app = open_page(PAGE, SKEWED, 4)
+    # As the browser sends a drag: with what its widgets showed before the answer.
+    app.session_state["stepper_heard"] = {"closest_stepper": -1}
+    app.selectbox(key="control_preset").set_value("far_from_best")
+    app.select_slider(key="option_turn").set_value("90").run()
+    assert app.session_state.problem == SKEWED
+    assert app.selectbox(key="control_preset").value == "skewed"
+    assert "turn" not in app.query_params
+    app.selectbox(key="control_preset").set_value("far_from_best").run()  # heard by now
+    assert app.session_state.problem == PRESETS["far_from_best"].problem

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import numpy as np
 import pytest
 from browser import AppPage, chromium, eventually, require_chromium, serve
 
+from app.problem_link import from_query
 from lattice_core import PRESETS
+from lattice_core.placement import Placement
 
 pytestmark = pytest.mark.browser
 ENTRY = Path(__file__).parents[1] / "app" / "main.py"
@@ -53,8 +56,10 @@ def query(app: AppPage) -> dict[str, str]:
     return {k: v[0] for k, v in parse_qs(search).items()}
 
 
-def drag(app: AppPage, stepper, right: float, down: float, moves: int = 6) -> None:
-    x, y = stepper.handle_centre()
+def drag(
+    app: AppPage, stepper, right: float, down: float, moves: int = 6, name: str = "target"
+) -> None:
+    x, y = stepper.handle_centre(name)
     app.page.mouse.move(x, y)
     app.page.mouse.down()
     for k in range(1, moves + 1):
@@ -87,6 +92,36 @@ def test_dragging_the_target_moves_answer_table_laws_and_link(open_app) -> None:
     assert point_of(stepper, "target y") == pytest.approx(list(target), abs=1e-9)
     loss = f"{moved.babai.squared_distance:.4g}"
     assert app.page.get_by_role("cell", name=loss).count() >= 2  # table and laws
+    assert not app.errors
+
+
+def test_dragging_a_basis_tip_makes_another_problem_and_the_target_stays(open_app) -> None:
+    app = open_app("/closest_vector?problem=skewed&step=4")
+    stepper = app.stepper("closest_stepper")
+    stepper.wait_for_step(4)
+    stepper.ask("(gd.dataset.mark = 'the same element')")
+    drag(app, stepper, 10, 60, name="b1")
+    eventually(lambda: query(app).get("problem") == "custom", what="the link has the basis")
+    eventually(lambda: int(query(app).get("turn", "0")) > 300, what="the picture is turned")
+    drag(app, stepper, -30, -40, name="b2")  # at once: what the widgets show is still of before
+    eventually(lambda: not stepper.ask("gd.querySelector('.stepper-held')"), what="let go")
+    app.wait()
+    app.page.wait_for_timeout(1000)
+    app.wait()
+    assert stepper.ask("gd.dataset.mark") == "the same element"
+    shown = Placement(degrees=int(query(app)["turn"]))
+    problem = from_query(query(app)).problem
+    assert (problem.name, query(app)["step"]) == ("custom", "4")
+    tips = [point_of(stepper, name) for name in ("tip of b₁", "tip of b₂")]
+    assert np.transpose(tips) == pytest.approx(shown.basis(problem.lattice), abs=1e-6)
+    assert point_of(stepper, "target y") == pytest.approx(SKEWED.target.tolist(), abs=1e-4)
+    # As far as the other tip: the vectors would be parallel. The last basis that could be drawn stays.
+    x, y = stepper.handle_centre("b2")
+    there = stepper.handle_centre("b1")
+    drag(app, stepper, there[0] - x, there[1] - y, name="b2")
+    app.page.get_by_text("almost parallel").wait_for()
+    assert point_of(stepper, "target y") == pytest.approx(SKEWED.target.tolist(), abs=1e-3)
+    assert stepper.handle_of("b2").get_attribute("aria-label").startswith("tip of b₂: drag it")
     assert not app.errors
 
 
@@ -279,6 +314,7 @@ def test_target_is_dragged_with_a_finger_on_a_phone(open_app) -> None:
         ("/", None),
         ("/nearest_plane", "plane_stepper_2"),
         ("/gptq_is_babai", "lockstep_stepper_2"),
+        ("/closest_vector?step=4", "closest_stepper"),
         ("/error_and_bound?problem=random&inputs=6&bits=2&step=7", "bound_stepper_6"),
         ("/quantization_order?problem=random&inputs=6&bits=2", "pivot_stepper_6"),
     ],
@@ -312,6 +348,7 @@ def test_dark_mode_reaches_the_figure(open_app) -> None:
         ("/", None),
         ("/nearest_plane?step=2", "plane_stepper_2"),
         ("/gptq_is_babai?step=1", "lockstep_stepper_2"),
+        ("/closest_vector?step=4", "closest_stepper"),
         ("/error_and_bound?problem=clipping_bites&step=3", "bound_stepper_2"),
         ("/quantization_order?problem=three_orders&bits=2&step=2", "pivot_stepper_3"),
         ("/gpu_kernels?bits=3", "tile_stepper_3_128_True"),

@@ -32,6 +32,7 @@ MISSES: dict[Rounding, str] = {
 }
 # The paper is seldom a square: this much more of it shows, to the sides and up and down.
 WIDER = np.array([1.5, 1.1])
+ZOOM = 1.25  # from one size of the picture to the next
 HATCHES: dict[Rounding, str] = {"round_off": "/", "nearest_plane": "\\"}
 MARKERS: dict[Rounding, tuple[str, int]] = {
     "closest": ("circle-open", 22),
@@ -262,9 +263,9 @@ class _Paper:
 
 
 def _view(basis: FloatArray, target: FloatArray, determinant: float) -> View:
-    """A square with the origin, both tips and the target; steady while the target is well inside."""
+    """A square with the origin, both tips and the target; steady while they move a little."""
     ends = np.column_stack([np.zeros(2), basis])
-    center, half = _square(ends, 1.7 * np.sqrt(determinant), 1.45)
+    center, half = _square(ends, 1.5 * np.sqrt(determinant), 1.3)
     if np.abs(target - center).max() <= 0.8 * half:
         return View(center, half)
     return View(*_square(np.column_stack([ends, target]), half, 1.25))
@@ -273,7 +274,10 @@ def _view(basis: FloatArray, target: FloatArray, determinant: float) -> View:
 def _square(points: FloatArray, least: float, room: float) -> tuple[FloatArray, float]:
     """Centre and half edge of a square around the points (2, m), with room beside them."""
     low, high = points.min(axis=1), points.max(axis=1)
-    return (low + high) / 2, max(least, room * float((high - low).max()) / 2)
+    needed = max(least, room * float((high - low).max()) / 2)
+    half = ZOOM ** np.ceil(np.log(needed) / np.log(ZOOM) - 1e-9)
+    raster = half / 5
+    return raster * np.rint((low + high) / 2 / raster), float(half)
 
 
 def _area(polygons: list[FloatArray], name: str, **look: object) -> Trace:

@@ -25,6 +25,9 @@ import streamlit as st
 # Called with a handle's name, where it is now, and whether it was let go.
 OnDrag = Callable[[str, float, float, bool], None]
 
+# In the session: of each figure, the count of the last event that it has answered.
+_HEARD = "stepper_heard"
+
 # Relative, so that it also works behind a proxy's prefix; the version makes browsers drop an older cached copy.
 _PLOTLY_URL = f"app/static/plotly.min.js?v={plotly.__version__}"
 
@@ -118,6 +121,16 @@ def stepper(
         )
 
 
+def speaks() -> bool:
+    """Whether a figure has said something that no figure has answered yet; for callbacks of widgets.
+
+    With every event the browser sends what its widgets show. While answers are on their way, that is what they
+    showed before a drag changed it, and Streamlit takes it for a change by the visitor, who has no hand free for one.
+    """
+    heard: dict[str, int] = st.session_state.get(_HEARD, {})
+    return any(max(_counts(key) + _counts(_teller(key))) > count for key, count in heard.items())
+
+
 @st.fragment
 def _figure(
     draw: Callable[[], go.Figure],
@@ -128,6 +141,8 @@ def _figure(
 ) -> None:
     described = json.loads(draw().to_json())
     _require_contract(described, on_drag)
+    echo = max(_counts(key) + _counts(_teller(key)))
+    st.session_state.setdefault(_HEARD, {})[key] = echo
 
     def dragged() -> None:
         drag = st.session_state[key]["drag"]
@@ -141,7 +156,7 @@ def _figure(
             "figure": described,
             "step": step,
             "height": height,
-            "echo": max(_counts(key) + _counts(_teller(key))),
+            "echo": echo,
             "name": key,
             "plotly_url": _PLOTLY_URL,
         },
