@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app import lesson, shared_problem
-from app.cached import closest_codes
+from app.cached import closest_codes, stages_of_reduction
 from app.controls import problem_controls, weight_and_damping_inputs
 from app.downloads import downloads
 from app.figures.reduction import reduction_figure
@@ -19,12 +19,13 @@ from app.lattice_reduction.numbers import (
     transform_and_test,
 )
 from app.lattice_reduction.sorting import sorting
+from app.lattice_reduction.whole_layers import whole_layers
 from app.lattice_reduction.words import ideas, number_to_remember, reduction_quiz
 from app.laws import laws_panel
 from app.lesson_options import chosen, option_buttons
 from app.snippets_reduction import reduction_snippet
 from lattice_core import Problem, order_laws, reduction_laws
-from lattice_core.reduced_problem import ReductionStage, reduction_stages
+from lattice_core.reduced_problem import ReductionStage
 
 SIZES = (2, 3)
 OPTIONS = ("delta", "sorted", "contest", "reduced", "block")
@@ -55,6 +56,7 @@ def page() -> None:
     number_to_remember()
     sorting()
     contest()
+    whole_layers()
     if shared_problem.shows("try"):
         ideas()
     lesson.code(reduction_snippet(problem, delta))
@@ -69,7 +71,7 @@ def page() -> None:
     )
     if shared_problem.shows("downloads") and problem.size in SIZES:
         downloads(
-            lambda shown: reduction_figure(shown, reduction_stages(shown, delta), delta),
+            lambda shown: reduction_figure(shown, stages_of_reduction(shown, delta), delta),
             problem,
             "Lattice reduction",
             moves=lambda shown: stages_csv(shown, delta),
@@ -79,13 +81,13 @@ def page() -> None:
 
 def _small(problem: Problem, delta: float) -> int:
     """Everything about the problem on show; the figure's last step."""
-    stages = reduction_stages(problem, delta)
+    stages = stages_of_reduction(problem, delta)
     last = len(stages)
     step = shared_problem.step(last)
     picture, numbers = st.columns([3, 2], gap="medium")
     with picture:
         lesson.stepped(
-            lambda shown: reduction_figure(shown, reduction_stages(shown, delta), delta),
+            lambda shown: reduction_figure(shown, stages_of_reduction(shown, delta), delta),
             key=f"reduction_stepper_{problem.size}",
             draggable=problem.size == 2,
             height=HEIGHT,

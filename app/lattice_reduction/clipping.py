@@ -21,7 +21,8 @@ def why_not_on_a_grid(problem: Problem, reduced: ReductionStage) -> None:
     )
     if problem.grid is None:
         st.markdown("So far every integer is allowed.")
-        st.button("Clip to 2 bits", on_click=shared_problem.change, kwargs={"bits": 2})
+        if shared_problem.shows("controls"):
+            st.button("Clip to 2 bits", on_click=shared_problem.change, kwargs={"bits": 2})
         return
     found = on_the_grid(problem, reduced.codes)
     if found.inside:

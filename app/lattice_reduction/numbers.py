@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.cached import stages_of_reduction
 from app.figures.numbers import short, symbol, vector
 from lattice_core import Problem
 from lattice_core.inputs import IntArray
-from lattice_core.reduced_problem import ReductionStage, reduction_stages
+from lattice_core.reduced_problem import ReductionStage
 from lattice_core.reduction_laws import exact_determinant
 
 
@@ -91,7 +92,7 @@ def stages_csv(problem: Problem, delta: float) -> str:
             "loss",
         ]
     )
-    for k, stage in enumerate(reduction_stages(problem, delta)):
+    for k, stage in enumerate(stages_of_reduction(problem, delta)):
         move = stage.move
         told = (
             ["start", "", "", "", "", ""]

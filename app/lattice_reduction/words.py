@@ -6,12 +6,12 @@ from dataclasses import replace
 import streamlit as st
 
 from app import lesson
+from app.cached import recorded_real_reduction, stages_of_reduction
 from app.controls import Try, try_this
 from app.figures.numbers import percent, short, vector
 from app.quiz import predict
 from lattice_core import PRESETS, Problem, random_problem
-from lattice_core.recorded_reduction import recorded_reduction
-from lattice_core.reduced_problem import ReductionStage, reduction_stages
+from lattice_core.reduced_problem import ReductionStage
 
 SAME = 1e-9
 # Two long arrows for a lattice that has short ones: 2u + v and 5u + 3v of u = (1, 0.2), v = (0.25, 0.9).
@@ -50,11 +50,11 @@ def reduction_quiz(problem: Problem, stages: Sequence[ReductionStage]) -> None:
 
 def number_to_remember() -> None:
     """What BKZ adds to min-pivot on whole layers, as recorded."""
-    record = recorded_reduction()
+    record = recorded_real_reduction()
     unmoved = sum(layer.lll_swaps == layer.bkz_insertions == 0 for layer in record.layers)
     lesson.takeaway(
         percent(record.largest_gain),
-        f"is the most that lattice reduction took off $\\sum_j D_j$ of min-pivot's order, on "
+        f"So much, at most, lattice reduction took off $\\sum_j D_j$ of min-pivot's order on "
         f"{len(record.layers)} layers with {record.layers[0].columns} inputs. LLL with "
         f"$\\delta = {record.delta:g}$, then BKZ with blocks of {record.block_size}. On {unmoved} of "
         "them neither found anything to exchange. On real layers a good order is nearly all there "
@@ -109,13 +109,13 @@ def ideas() -> None:
                 "Two bits",
                 "The reduced basis finds a code that two bits do not have. Look under *Why not on a grid*.",
                 clipped,
-                len(reduction_stages(clipped)),
+                len(stages_of_reduction(clipped)),
             ),
             Try(
                 "A lazy δ",
                 "With δ = ½ Lovász's test lets a vector pass that δ = 0.99 exchanges. Switch between them.",
                 tie,
-                len(reduction_stages(tie, 0.5)),
+                len(stages_of_reduction(tie, 0.5)),
                 {"delta": "0.5"},
             ),
         ]
@@ -123,10 +123,10 @@ def ideas() -> None:
 
 
 def _gain(problem: Problem) -> str:
-    stages = reduction_stages(problem)
+    stages = stages_of_reduction(problem)
     return percent(1 - stages[-1].bound / stages[0].bound)
 
 
 def _gamma(problem: Problem) -> str:
-    stages = reduction_stages(problem)
+    stages = stages_of_reduction(problem)
     return f"{short(stages[0].relative_bound)} to {short(stages[-1].relative_bound)}"
