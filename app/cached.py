@@ -19,6 +19,7 @@ from lattice_core.many_targets import closest_codes_of_many, loss_ratios, neares
 from lattice_core.overfitting import Overfitting, overfitting
 from lattice_core.recorded_reduction import RecordedReduction, recorded_reduction
 from lattice_core.recorded_row_shares import LayerRowShares
+from lattice_core.reduced_problem import ReductionStage, reduction_stages
 from lattice_core.reduction_contest import Contender, contest, made_up_hessian
 from lattice_core.sorting_path import SortingPath, sorting_path
 
@@ -47,6 +48,12 @@ def drawn_once(part: Callable[Drawn, None]) -> Callable[Drawn, None]:
     """
     replayed: Callable[Drawn, None] = st.cache_data(max_entries=200, show_spinner=False)(part)
     return replayed
+
+
+@st.cache_data(max_entries=300, show_spinner=False)
+def stages_of_reduction(problem: Problem, delta: float = 0.99) -> tuple[ReductionStage, ...]:
+    """Nearest plane's numbers after each move of LLL."""
+    return reduction_stages(problem, delta)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
