@@ -36,7 +36,8 @@ misses the best · `bounds` · `gaussian_reference` the least rate for a loss.
 For the lessons: `problem` the small problem they share · `laws`, `order_laws`, `bound_laws` live
 checks of the theorems · `damping_path`, `damping_laws` from the data to round-to-nearest ·
 `overfitting` few inputs and many · `search_laws` of what lies beyond Babai · `recorded_row_shares`,
-`recorded_damping_study`, `recorded_search_study`, `recorded_clipping_study` real layers · `inputs` what functions accept.
+`recorded_damping_study`, `recorded_search_study`, `recorded_clipping_study` real layers ·
+`inputs` what functions accept.
 
 With torch, and imported by name so that lessons start fast: `layers` whole layers · `language_model`
 the real model · `benchmark` how long it takes.

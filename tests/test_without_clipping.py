@@ -181,7 +181,7 @@ def test_clipping_figure_has_a_frame_a_step_and_both_losses(name, bits) -> None:
     for trace, shown in (("error on the grid", problem), ("error, kept", kept)):
         assert_close(max(last[trace].x[-6:-1]), shown.babai.squared_distance)
     if problem.size == 2:
-        assert (last["answer, kept"].x[0] is not None) == problem.babai.clipped
+        assert ("answer, kept" in last) == problem.babai.clipped
 
 
 def test_search_and_row_figures_say_what_is_taken() -> None:

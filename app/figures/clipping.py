@@ -18,6 +18,7 @@ BOX = "box of the error"
 BAR = 0.26
 LABEL = 0.12
 NONE: list[float | None] = [None]
+ZOOMS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 
 
 def clipping_figure(problem: Problem) -> go.Figure:
@@ -31,8 +32,8 @@ def clipping_figure(problem: Problem) -> go.Figure:
             {**_axes(problem, kept, (0, 1)), **plane.SURROUNDINGS},
             narrow={"height": 600, "margin": {"b": 110}},
         )
-    window = _close_up(problem, kept)
-    still = plane.still_traces(problem, window)
+    window = _window(problem, kept)
+    still = [t for t in plane.still_traces(problem, window) if "basis" not in t["name"]]
     return stepped_figure(
         still,
         lambda step: _picture(problem, kept, window, step) + _bars(problem, kept, step),
@@ -55,21 +56,21 @@ def clipping_figure(problem: Problem) -> go.Figure:
     )
 
 
-def _close_up(problem: Problem, kept: Problem) -> Window:
-    """A window with the target, both answers and the box around each."""
-    box = float(np.abs(problem.lattice.nearest_plane_box(problem.order_indices)).max())
-    points = np.array([problem.target, _answer(problem), _answer(kept)])
-    center = (points.min(axis=0) + points.max(axis=0)) / 2
-    half = float(np.abs(points - center).max()) + 1.7 * box
-    window = window_around(problem)
-    return replace(window, center=center, half=half)
+def _window(problem: Problem, kept: Problem) -> Window:
+    """A window with the target and the boxes around both answers; as wide for most drags."""
+    box = problem.lattice.nearest_plane_box(problem.order_indices)
+    points = np.vstack([box + _answer(problem), box + _answer(kept)])
+    for zoom in ZOOMS:
+        window = window_around(problem, zoom)
+        if np.abs(points - window.center).max() <= window.half:
+            break
+    return window
 
 
 def _picture(problem: Problem, kept: Problem, window: Window, step: int) -> list[Trace]:
-    """Babai on the grid; around both answers the box, at the end."""
+    """Babai on the grid; at the end the box around its answer and, after clipping, around the one kept."""
     done = step > problem.size
     ghost = _answer(kept)
-    apart = done and problem.babai.clipped
     traces = []
     for trace in plane.moving_traces(problem, window, step):
         if trace["name"] == BOX:
@@ -77,13 +78,15 @@ def _picture(problem: Problem, kept: Problem, window: Window, step: int) -> list
                 _box(problem, _answer(problem), problem.babai.clipped) if done else _nothing(trace)
             )
         traces.append(trace)
+    if not problem.babai.clipped:
+        return traces
     around = {**_box(kept, ghost, False), "name": "box, codes kept"}
     return [
         *traces,
-        around if apart else _nothing(around),
+        around if done else _nothing(around),
         scatter(
-            x=[ghost[0]] if apart else NONE,
-            y=[ghost[1]] if apart else NONE,
+            x=[ghost[0]] if done else NONE,
+            y=[ghost[1]] if done else NONE,
             mode="markers",
             name="answer, kept",
             marker={"symbol": "diamond-open", "size": 16, "color": ANSWER, "line": {"width": 3}},

@@ -57,12 +57,20 @@ class Window(View):
         return self.points[int(np.argmin(distance + 10 * overhang))]
 
 
-def window_around(problem: Problem) -> Window:
-    """The part of the lattice to show for a problem with two or three inputs."""
+def window_around(problem: Problem, zoom: float = 1.0) -> Window:
+    """The part of the lattice to show for a problem with two or three inputs.
+
+    Parameters
+    ----------
+    problem : Problem
+    zoom : float
+        How many times as wide as by itself.
+    """
     lattice = problem.lattice
     typical = lattice.determinant ** (1 / lattice.rank)
     longest = float(np.linalg.norm(lattice.basis, axis=0).max())
     half = max(1.7 * typical, 1.05 * longest) if lattice.rank == 2 else max(1.4 * typical, longest)
+    half *= zoom
     raster = 2 * half / 3
     center = raster * np.rint(problem.target / raster)
     shown = 2 * half if lattice.rank == 2 else 1.3 * half
