@@ -104,7 +104,7 @@ def with_basis_on_paper(
     degrees = int(np.rint(np.rad2deg(np.arctan2(first[1], first[0])))) % 360
     placed = replace(placement, degrees=degrees, mirrored=bool(np.linalg.det(drawn) < 0))
     upright = placed.matrix.T @ drawn
-    upright[:, 0] = [np.linalg.norm(first), 0.0]
+    upright[:, 0] = np.array([np.linalg.norm(first), 0.0])
     lengths = np.linalg.norm(drawn, axis=0)
     upright = upright.round(DIGITS - 1 - int(np.floor(np.log10(lengths.max()))))
     target = placement.on_paper(problem.lattice, problem.target)

@@ -75,7 +75,8 @@ def _lesson(problem: Problem) -> None:
     with numbers:
         if shared_problem.shows("numbers"):
             answer_tables(problem)
-            shares(problem)
+            if shared_problem.step(LAST_STEP) == LAST_STEP:  # before, it is asked below
+                shares(problem)
         if shared_problem.shows("controls"):
             weight_and_damping_inputs()
             turn_inputs()

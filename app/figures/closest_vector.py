@@ -240,7 +240,7 @@ class _Paper:
     def _copies(self, polygons: list[FloatArray]) -> list[FloatArray]:
         """The polygons around every lattice point, where they reach into the view."""
         low, high = self.view.center - self.shown, self.view.center + self.shown
-        digits = 4 - int(np.floor(np.log10(self.view.half)))  # finer than a pixel, and no finer
+        digits = 3 - int(np.floor(np.log10(self.view.half)))  # finer than a pixel
         kept: list[FloatArray] = []
         for polygon in polygons:
             copies = (polygon + self.points[:, None, :]).round(digits)  # (copies, corners, 2)
