@@ -126,7 +126,7 @@ def test_ideas_show_what_they_promise() -> None:
         exact = enumerate_closest(
             problem.lattice, problem.target, problem.order_indices, problem.grid
         )
-        rows = re.findall(r"^\| (.+?) \| \(.*?\) \| \(.*?\) \| (\S+) \|", texts(app), re.MULTILINE)
+        rows = re.findall(r"^\| (.+?) \| \(.*?\) \| (\S+) \| [\d,]+ \|", texts(app), re.MULTILINE)
         losses = {name: float(loss) for name, loss in rows}
         assert losses["Closest point"] == pytest.approx(exact.squared_distance, rel=1e-3)
         (search,) = set(losses) - {"Closest point", "Nearest plane"}

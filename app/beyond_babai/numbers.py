@@ -16,7 +16,7 @@ MOST_ROWS = 8
 
 def answers_table(problem: Problem, search: Search, name: str, exact: Search) -> None:
     """Nearest plane, the search on show and the closest point, as codes and as weights."""
-    rows = ["| | codes $z$ | weights $q = s z$ | loss | centres |", "|:--|:--|:--|--:|--:|"]
+    rows = ["| | codes $z$ | loss | centres |", "|:--|:--|--:|--:|"]
     found = [
         ("Nearest plane", problem.babai.codes, problem.babai.squared_distance, problem.size),
         (name, search.codes, search.squared_distance, search.work),
@@ -24,9 +24,16 @@ def answers_table(problem: Problem, search: Search, name: str, exact: Search) ->
     closest = "Best found in time" if exact.stopped else "Closest point"
     found.append((closest, exact.codes, exact.squared_distance, exact.work))
     for label, codes, loss, work in found:
-        weights = np.array(problem.scales) * codes
-        rows.append(f"| {label} | {vector(codes)} | {vector(weights)} | {short(loss)} | {work:,} |")
+        rows.append(f"| {label} | {vector(codes)} | {short(loss)} | {work:,} |")
     st.markdown("\n".join(rows))
+    before, after = (
+        vector(np.array(problem.scales) * codes) for codes in (problem.babai.codes, search.codes)
+    )
+    given = vector(problem.weights)
+    st.markdown(
+        f"In weights: $w$ = {given} becomes $q = s z$ = {after}"
+        + (", as by nearest plane." if before == after else f"; by nearest plane {before}.")
+    )
     if exact.stopped:
         st.caption(
             f"The exact enumeration was stopped after {len(exact.steps):,} nodes: this basis is too skewed."

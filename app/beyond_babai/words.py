@@ -102,6 +102,8 @@ def number_to_remember() -> None:
     decoder = Decoder("k_best", 16, "good", "keep")
     calibrated, held_out = study.taken_off(decoder)
     bits = float(np.median(study.bits_at_equal_entropy(decoder)))
+    places = study.place("k_best", 16), study.place("nearest_plane")
+    cost = float(np.median(study.seconds[places[0]] / study.seconds[places[1]]))
     lesson.takeaway(
         percent(float(np.median(calibrated))),
         f"of nearest plane's loss is what K-best with K = 16 takes off a real layer: the median of "
@@ -109,8 +111,8 @@ def number_to_remember() -> None:
         f"it is {percent(float(np.median(held_out)))}.",
         command=study.command,
         date=study.date,
-        doubt="Sixteen times the work for a few percent of the loss: at equal entropy of the codes that is worth "
-        f"**{short(round(bits, 3))} bit** a weight. On small lattices the gain is far larger, as above: do not carry "
+        doubt=f"It takes {cost:.0f} times the time of nearest plane for a few percent of the loss. At equal entropy of the "
+        f"codes that is worth **{short(round(bits, 3))} bit** a weight. On small lattices the gain is far larger, as above: do not carry "
         "those ratios over. *Quantization order* and *Without clipping* show gains that cost less. "
         "And what is exact for $\\bar H$ is exact for the calibration text, not for the "
         "text the model will see.",

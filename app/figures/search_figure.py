@@ -87,7 +87,7 @@ def axes(
             **plain,
             "anchor": "x2",
             "domain": list(down),
-            "range": [-len(search.order) - 0.45, 0.35],
+            "range": [-len(search.order) - 0.55, 0.35],
             "tickvals": [-level for level in levels],
             "ticktext": [f"{symbol('z', int(search.order[level - 1]))} " for level in levels],
             "tickfont": {"size": 17},
@@ -105,8 +105,9 @@ def moving_tree(search: Search, tree: TreeLayout, step: int, done: bool) -> list
     best = steps[-1].best if steps else None
     way = () if best is None else tuple(best.codes[:level] for level in range(len(best.codes) + 1))
     kept = {codes for taken in steps for codes in taken.kept}
-    alive = going | set(way) | {()}
-    dropped = {codes for codes in seen - alive if codes not in kept}
+    ahead = set(way[1:]) if done else set(way[-1:])  # drawn as the best so far
+    aside = seen - going - ahead
+    dropped = aside - kept - set(way)
     babai = [(), *(node.codes for node in search.babai)]
     return [
         _edges(tree, seen - going, "ways looked at", translucent(NEUTRAL, 0.7), 1.2, "solid"),
@@ -114,9 +115,9 @@ def moving_tree(search: Search, tree: TreeLayout, step: int, done: bool) -> list
         _edges(tree, going, "ways that go on", PLANE, 2.5, "solid"),
         _edges(tree, set(way[1:]) if done else set(), "the answer's way", ANSWER, 4, "solid"),
         _nodes(tree, dropped, "dropped", "square", NEUTRAL, pale=True),
-        _nodes(tree, seen - alive - dropped, "looked at", "circle", PLANE, pale=True),
-        _nodes(tree, going - ({way[-1]} if way else set()), "goes on", "circle", PLANE),
-        _nodes(tree, set(way[1:]) if done else set(way[-1:]), "best so far", "diamond", ANSWER),
+        _nodes(tree, aside - dropped, "looked at", "circle", PLANE, pale=True),
+        _nodes(tree, going - ahead, "goes on", "circle", PLANE),
+        _nodes(tree, ahead, "best so far", "diamond", ANSWER),
         _root(tree),
         _losses(tree, going | set(way[-1:]) if tree.leaves <= MOST_LOSSES else set()),
     ]
@@ -213,7 +214,7 @@ def _losses(tree: TreeLayout, codes: set[Codes]) -> Trace:
     drawn = sorted(node for node in codes if node and node in tree.places)
     return scatter(
         x=[tree.places[node] for node in drawn] or [None],
-        y=[-len(node) - 0.27 for node in drawn] or [None],
+        y=[-len(node) - 0.36 for node in drawn] or [None],
         xaxis="x2",
         yaxis="y2",
         mode="text",
