@@ -111,9 +111,9 @@ def number_to_remember() -> None:
         f"it is {percent(float(np.median(held_out)))}.",
         command=study.command,
         date=study.date,
-        doubt=f"It takes {cost:.0f} times the time of nearest plane for a few percent of the loss. At equal entropy of the "
-        f"codes that is worth **{short(round(bits, 3))} bit** a weight. On small lattices the gain is far larger, as above: do not carry "
-        "those ratios over. *Quantization order* and *Without clipping* show gains that cost less. "
-        "And what is exact for $\\bar H$ is exact for the calibration text, not for the "
-        "text the model will see.",
+        doubt=f"It takes {cost:.0f} times the time of nearest plane for a few percent of the loss. At equal "
+        f"entropy of the codes that is worth **{short(round(bits, 3))} bit** a weight. On small lattices the "
+        "gain is far larger, as above: do not carry those ratios over. *Quantization order* and *Without "
+        "clipping* show gains that cost less. And what is exact for $\\bar H$ is exact for the calibration "
+        "text, not for the text the model will see.",
     )
