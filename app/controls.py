@@ -189,7 +189,7 @@ def _title(choice: str) -> str:
     kind, _, size = choice.partition(" ")
     if kind == "random":
         return f"Random, {size} inputs"
-    return PRESETS[kind].title if kind in PRESETS else "From a link"
+    return PRESETS[kind].title if kind in PRESETS else "Custom"
 
 
 def _grid_title(bits: int) -> str:

@@ -30,6 +30,9 @@ Beyond Babai: `search_tree` the tree of nearest planes · `k_best`, `klein`, `en
 Without clipping: `outlier_row` what does not fit is kept aside · `huffman_tree` a coder's table as a tree ·
 `scale_search` the trials of a search · `toy_row`, `toy_layer` made-up examples · `clipping_laws`.
 
+In the plane: `convex_polygon` · `disagreement` where roundings differ, exactly · `rounding_answers` three
+of them from both sides · `placement` a lattice on the paper, its basis dragged.
+
 How good it is: `orders` · `every_order` all c! of them · `min_pivot_study` how often the greedy one
 misses the best · `bounds` · `gaussian_reference` the least rate for a loss.
 

@@ -92,7 +92,7 @@ LAWS = (
         "It is at most $\\gamma^2$ times the least possible loss.",
         "theorem",
         "[C], here with a slightly tighter constant",
-        ("error_and_bound.py",),
+        ("closest_vector.py", "error_and_bound.py", "lattice_reduction.py"),
     ),
     IndexedLaw(
         "L9",
@@ -106,7 +106,7 @@ LAWS = (
         "The product of the pivots does not depend on the order; so no order beats the floor.",
         "theorem",
         "determinant of a triangular factor; arithmetic and geometric mean",
-        ("nearest_plane.py", "quantization_order.py", "real_layers.py"),
+        ("closest_vector.py", "nearest_plane.py", "quantization_order.py", "real_layers.py"),
     ),
     IndexedLaw(
         "L11",
