@@ -24,6 +24,10 @@ CLAIMS = {
     "LLL": "A reduced basis in polynomial time, by size reductions and exchanges of neighbours.",
     "GPTQ": "The algorithm that quantizes large models in hours, stated without any lattice.",
     "OBQ": "The greedy ancestor: round the cheapest weight, let the others make up for it.",
+    "Klein": "Rounding at random, near planes more often: many tries find closer points than one.",
+    "FinckePohst": "All lattice points within a radius, level by level: the exact closest one.",
+    "SchnorrEuchner": "Block reduction (BKZ), and enumeration that looks at the nearest plane first.",
+    "O": "K-best with Babai and Klein, for the layers of language models.",
 }
 
 
