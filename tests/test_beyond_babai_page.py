@@ -76,14 +76,17 @@ def test_tree_fits_on_a_phone_and_says_what_it_leaves_out(problem) -> None:
 def test_each_frame_shows_what_goes_on_and_what_is_dropped() -> None:
     problem = random_problem(3, 32)
     search = k_best(problem.lattice, problem.target, 2)
+    parents = {codes[:-1] for codes in search.steps[1].kept}
+    assert not set(search.steps[0].kept) <= parents  # one that went on has no children that do
     figure = search_figure(problem, search, "k_best", 2)
     names = [trace.name for trace in figure.data]
     for number, step in enumerate(search.steps[:-1], start=1):
         by_name = dict(zip(names, figure.frames[number].data, strict=True))
         on = {text for text in by_name["goes on"].text if text}
         assert {f"<b>{codes[-1]}</b>".replace("-", "−") for codes in step.kept} <= on
-        below = [y for y in by_name["dropped"].y if y == -number]
-        assert len(below) == len(step.looked_at) - len(step.kept)
+        for level, taken in enumerate(search.steps[:number], start=1):
+            below = [y for y in by_name["dropped"].y if y == -level]
+            assert len(below) == len(taken.looked_at) - len(taken.kept)
     last = dict(zip(names, figure.frames[-1].data, strict=True))
     integers = [int(text[3:-4].replace("−", "-")) for text in last["best so far"].text]
     down = dict(zip(last["best so far"].y, integers, strict=True))

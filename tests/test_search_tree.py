@@ -8,6 +8,7 @@ import pytest
 from small_problems import GRIDS, assert_close, lopsided_order, random_lattice
 
 from lattice_core import IntegerGrid, Lattice, closest_vector, nearest_plane, random_problem
+from lattice_core.bound_laws import drawn_targets
 from lattice_core.coordinate_descent import coordinate_descent, least_change
 from lattice_core.enumeration import enumerate_closest, partial_codes_within
 from lattice_core.k_best import k_best, k_best_levels, k_best_of_many
@@ -240,7 +241,8 @@ def test_nearest_integers_come_in_order_and_stay_in_the_grid() -> None:
 
 @pytest.mark.parametrize("bits", [None, 2])
 def test_loss_falls_with_the_work_put_in(bits) -> None:
-    points = loss_against_work(replace(random_problem(4, 1), bits=bits), 60, 0, 0.3)
+    problem = replace(random_problem(4, 1), bits=bits)
+    points = loss_against_work(problem, 60, 0, 0.3)
     ratios = {(point.search, point.setting): point.ratio for point in points}
     assert ratios["enumeration", 1] == 1
     assert min(ratios.values()) >= 1 - 1e-9
@@ -249,6 +251,12 @@ def test_loss_falls_with_the_work_put_in(bits) -> None:
     assert beams[0] > 1
     assert ratios["klein", 64] <= ratios["klein", 4] <= ratios["klein", 1]
     assert ratios["coordinate_descent", 1] <= beams[0]
+    moves = [
+        coordinate_descent(problem.lattice, target, problem.order_indices, problem.grid).work
+        for target in drawn_targets(problem, 60, 0)
+    ]
+    (descent,) = [point.work for point in points if point.search == "coordinate_descent"]
+    assert descent == pytest.approx(np.mean(moves))
     works = [point.work for point in points if point.search == "k_best"]
     assert works[0] == 4
     assert works == sorted(works)
