@@ -71,7 +71,7 @@ def test_figure_shows_the_broken_run(world, size) -> None:
         f"Broken GPTQ ends at z = {str(tuple(broken.codes.tolist())).replace('-', '−')}"
         in (figure.layout.meta["sentences"][-1])
     )
-    places = [t for t in last.data if t.name == "weights of the wrong world"]
+    places = [t for t in last.data if t.name == "wrong weights"]
     assert len(places) == (size < 4)
     if places:
         drawn = [getattr(places[0], axis)[0] for axis in "xyz"[:size]]

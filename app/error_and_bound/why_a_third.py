@@ -42,14 +42,20 @@ def _integral(problem: Problem) -> str:
     """LaTeX: the mean of ‖e‖² over the box, edge by edge."""
     means = edge_means(problem)
     order = [int(j) + 1 for j in problem.order_indices]
-    terms = " + ".join(rf"\frac{{d_{{{j}}}^2}}{{12}}" for j in order)
-    numbers = " + ".join(_number(value) for value in means)
+    terms = _sum([rf"\frac{{d_{{{j}}}^2}}{{12}}" for j in order])
+    numbers = _sum([_number(value) for value in means])
     mean = expected_loss(problem.damped_hessian, problem.scales, problem.order_indices)
     return (
         r"\begin{aligned} \frac{1}{\mathrm{volume}} \int_{\mathrm{box}} \lVert e \rVert^2 \, de "
         rf"&= {terms} \\ &= {numbers} \\ &= {_number(mean)} "
         rf"= \tfrac13 \cdot {_number(3 * mean)} \end{{aligned}}"
     )
+
+
+def _sum(terms: list[str], per_line: int = 3) -> str:
+    """LaTeX inside ``aligned``: broken into lines that a phone can show."""
+    lines = [" + ".join(terms[k : k + per_line]) for k in range(0, len(terms), per_line)]
+    return r" \\ &\quad + ".join(lines)
 
 
 def _number(value: float) -> str:

@@ -112,7 +112,7 @@ LEGEND = frozenset(
         "dropped",
         "nearest plane's path",
         "best so far",
-        "weights of the wrong world",
+        "wrong weights",
         "round-off cell",
         "rounded to nearest",
         "error on the grid",

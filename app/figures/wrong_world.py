@@ -12,7 +12,7 @@ from lattice_core import Problem, RoundingTrace
 def broken_target(problem: Problem, trace: RoundingTrace, step: int) -> Trace:
     """Where the broken run's weights stand in the lattice; in the right world that is the target now."""
     place = problem.lattice.point(trace.coordinates_after(min(step, problem.size)))
-    name = "weights of the wrong world"
+    name = "wrong weights"
     look = {"mode": "markers", "name": name, "hovertemplate": f"{name}<extra></extra>"}
     xyz: dict[str, list[float | None]] = {
         axis: [float(value) if step else None]
