@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.address_bar import close_run, open_session_link
+from app.cached import turns
 from app.classroom.bar import class_bar
 from app.classroom.seat import is_seated, look_at, sit_down
 from app.course import progress
@@ -27,15 +28,18 @@ st.html(
     "{display: block; overflow-x: auto; max-width: 100%}}</style>"
 )
 page = st.navigation(pages(), position="top")
+if page.title != "Home":
+    st.set_page_config(page_title=f"{page.title} · Nearest Plane")
 for notice in open_session_link():
     nonsense(notice)
 open_link(to_problem=not is_laboratory(page))
 progress.begin_visit(page.title)
 sit_down()
 above = st.container() if is_seated() else None
-page.run()
-look_at(st.session_state.open_page, close_run())
-if above:
-    with above:
-        class_bar()
-progress.remember_in_browser()
+with turns().turn():
+    page.run()
+    look_at(st.session_state.open_page, close_run())
+    if above:
+        with above:
+            class_bar()
+    progress.remember_in_browser()
