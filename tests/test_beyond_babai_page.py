@@ -67,6 +67,9 @@ def test_tree_fits_on_a_phone_and_says_what_it_leaves_out(problem) -> None:
         figure = search_figure(problem, search, kind, 16)
         sentences = figure.layout.meta["sentences"]
         assert len(figure.frames) == len(sentences) == min(len(search.steps), MOST_STEPS) + 2
+        if kind == "enumeration":
+            hidden = [s.looked_at[0].codes not in tree.places for s in search.steps[:MOST_STEPS]]
+            assert ["no room" in sentence for sentence in sentences[1:-1]] == hidden
         if tree.left_out:
             assert f"{tree.left_out:,} node" in sentences[-1]
         else:

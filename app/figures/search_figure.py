@@ -31,7 +31,7 @@ def search_figure(problem: Problem, search: Search, kind: str, k: int) -> go.Fig
         As in `search_sentences`.
     """
     tree = tree_layout(search)
-    sentences = search_sentences(search, kind, k, tree.left_out)
+    sentences = search_sentences(search, kind, k, tree.places, tree.left_out)
     last = len(sentences) - 1
 
     def moving(step: int) -> list[Trace]:

@@ -1,12 +1,16 @@
 """What a search does in each step, in words: under the figure, and for screen readers. Pure."""
 
+from collections.abc import Container
+
 from app.figures.numbers import short, symbol, vector
 from lattice_core.search_tree import Search, SearchStep, in_input_order
 
 MOST_STEPS = 40  # frames of a figure; what an enumeration does beyond them is told in one sentence
 
 
-def search_sentences(search: Search, kind: str, k: int, left_out: int) -> list[str]:
+def search_sentences(
+    search: Search, kind: str, k: int, drawn: Container[tuple[int, ...]], left_out: int
+) -> list[str]:
     """One sentence group for each frame: the start, the steps, the result.
 
     Parameters
@@ -15,8 +19,10 @@ def search_sentences(search: Search, kind: str, k: int, left_out: int) -> list[s
     kind : {"k_best", "klein", "enumeration", "coordinate_descent"}
     k : int
         Partial codes kept, or runs.
+    drawn : container of codes
+        Nodes that the figure draws.
     left_out : int
-        Nodes that the figure does not draw.
+        How many it does not.
     """
     tell = {
         "k_best": _level,
@@ -26,6 +32,10 @@ def search_sentences(search: Search, kind: str, k: int, left_out: int) -> list[s
     }[kind]
     shown = len(shown_steps(search))
     told = [tell(search, number, k) for number in range(shown)]
+    if kind == "enumeration":
+        for number, step in enumerate(shown_steps(search)):
+            if step.looked_at[0].codes not in drawn:
+                told[number] += " (Not drawn: there is no room.)"
     if shown < len(search.steps):
         told[-1] += (
             f" The {len(search.steps) - shown:,} nodes after it are looked at in the same way."
