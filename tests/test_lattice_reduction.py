@@ -14,9 +14,10 @@ from test_pages import figure_on, open_page, texts
 from test_reduction import exact_determinant as determinant_here
 
 from app import cached
+from app.background_job import Job
 from app.figures.reduction import reduction_figure
 from app.figures.sorting import sorting_figure
-from app.lattice_reduction.bkz_job import BKZAsked, start_bkz
+from app.lattice_reduction.bkz_job import BKZAsked, bkz_work, start_bkz
 from app.lattice_reduction.numbers import stages_csv
 from app.snippets_reduction import reduction_snippet
 from lattice_core import (
@@ -27,10 +28,12 @@ from lattice_core import (
     is_lll_reduced,
     lll_reduce,
     nearest_plane,
+    nearest_plane_of_many,
     order_laws,
     random_problem,
     reduction_laws,
     resolve_order,
+    targets_in_box,
 )
 from lattice_core.recorded_reduction import recorded_reduction
 from lattice_core.reduced_problem import (
@@ -38,7 +41,13 @@ from lattice_core.reduced_problem import (
     on_the_grid,
     reduction_stages,
 )
-from lattice_core.reduction_contest import contest, made_up_hessian, min_pivot_basis
+from lattice_core.reduction_contest import (
+    TARGETS,
+    contest,
+    judged,
+    made_up_hessian,
+    min_pivot_basis,
+)
 from lattice_core.reduction_steps import size_reduction
 from lattice_core.sorting_path import sorting_path
 
@@ -223,6 +232,15 @@ def test_contenders_are_bases_of_one_lattice_with_a_third_of_their_bounds(kind) 
     assert sums["LLL after min-pivot"] <= sums["min-pivot"] * (1 + 1e-9)
     if kind == "decaying":
         assert sums["LLL after min-pivot"] < 0.6 * sums["min-pivot"]
+
+
+def test_every_basis_is_judged_by_the_same_targets() -> None:
+    given = Lattice([[1.0, 0.4], [0.0, 0.3]])
+    reduced = lll_reduce(given, backend="steps").lattice
+    rng = np.random.default_rng(0)
+    targets = targets_in_box(given, [0, 0], count=TARGETS, rng=rng)
+    losses = nearest_plane_of_many(reduced, targets).squared_distances
+    assert_close(judged("reduced", reduced, given, 0.0).mean_loss, losses.mean())
 
 
 def test_record_is_whole_and_says_what_it_is_said_to() -> None:
@@ -421,17 +439,18 @@ def test_bkz_runs_in_the_background_and_its_row_appears() -> None:
     cached.background_jobs.clear()
 
 
-def test_bkz_that_is_cancelled_ends_and_can_be_started_anew() -> None:
+def test_bkz_that_is_cancelled_keeps_its_tours_and_begins_anew() -> None:
     pytest.importorskip("fpylll")
-    cached.background_jobs.clear()
     asked = BKZAsked("decaying", 24, 5, 0.99)
-    job = start_bkz(asked)
-    job.cancel()
-    assert job.state == "cancelled"
-    again = start_bkz(asked)
-    wait_for(again)
-    assert again is not job
-    assert again.state == "done"
-    assert [part.number for part in again.parts] == list(range(len(again.parts)))
+    job = Job(parts=["left by a run before"])
+    job.state = "running"
+    job.report = lambda *_: job.cancel() if job.parts else None
+    assert bkz_work(asked)(job) == 1
+    assert [part.number for part in job.parts] == [0]
+    cached.background_jobs.clear()
+    started = start_bkz(asked)
+    wait_for(started)
+    assert started.state == "done"
+    assert started.parts[-1].ended == "finished"
     cached.background_jobs().close()
     cached.background_jobs.clear()
