@@ -110,14 +110,14 @@ OPTIONS: dict[str, LessonOption] = {
         "Bits of the grid", {bits: f"{bits} bits" for bits in ("2", "3", "4")}, "3"
     ),
     "outliers": LessonOption(
-        "Outliers allowed",
-        {count: f"at most {count}" for count in ("0", "1", "2", "3")},
+        "Outliers allowed, at most",
+        {count: count for count in ("0", "1", "2", "3")},
         "3",
         "Of the 14 weights. The least factor that leaves no more is looked for.",
     ),
     "coded_size": LessonOption(
-        "Stored size",
-        {size: f"{size} bits a weight" for size in ("2", "2.25", "2.5")},
+        "Stored bits a weight",
+        {size: size for size in ("2", "2.25", "2.5")},
         "2.25",
         "Table and scale are counted in.",
     ),

@@ -234,7 +234,7 @@ def _traces(
             mode="text",
             name="bits",
             text=[f"<b>{NBSP}{bit}{NBSP}</b>" for *_, bit in edges if bit] or None,
-            textfont={"color": TARGET, "size": 14},
+            textfont={"size": 14},
             hoverinfo="skip",
         ),
     ]

@@ -162,7 +162,7 @@ def _real_table(coded: CodedLayer) -> None:
 
 def _real_search(layer: LayerClipping, bits: int) -> None:
     run, curve = layer.run("hptq", bits), layer.size_curve(bits)
-    with st.expander("The search on this layer, as steps", icon=":material/straighten:"):
+    if st.toggle("The search on this layer, as steps", key="layer_size_search"):
         stepper(
             lambda: search_figure(
                 run.trials,

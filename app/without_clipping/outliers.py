@@ -8,7 +8,7 @@ from app.cached import toy_outlier_rates
 from app.figures.numbers import percent, short
 from app.figures.outlier_row import outlier_figure
 from app.figures.scale_search import search_figure
-from app.lesson_options import chosen, option_buttons, option_slider
+from app.lesson_options import chosen, option_buttons
 from app.shared_problem import shows
 from app.stepper import stepper
 from app.without_clipping.recorded import layer_on_show, layer_title
@@ -49,7 +49,7 @@ def outliers_kept_apart(run: ToyRun, trials: tuple[ScaleTrial, ...]) -> None:
     with numbers:
         if shows("controls"):
             option_buttons("toy_bits")
-            option_slider("outliers")
+            option_buttons("outliers")
         if shows("numbers"):
             _numbers(run)
         break_it(
@@ -138,7 +138,7 @@ def _real() -> None:
         end=f"Taken: factor {short(ssqr.factor)}, with {percent(ssqr.outlier_rate)} outliers. Within 5 % of the rate "
         "asked for is near enough.",
     )
-    with st.expander("The bisection on this layer, as steps", icon=":material/straighten:"):
+    if st.toggle("The bisection on this layer, as steps", key="layer_outlier_search"):
         stepper(
             draw,
             key=f"layer_outlier_stepper_{len(ssqr.trials)}",
