@@ -50,17 +50,20 @@ def transform_and_test(stages: Sequence[ReductionStage], step: int, delta: float
 
 
 def stages_table(stages: Sequence[ReductionStage], step: int) -> str:
-    """Nearest plane in the first basis, in the one on show, and in the last. Markdown."""
-    first, now, last = stages[0], stages[min(step, len(stages) - 1)], stages[-1]
+    """Nearest plane in the first basis and in the one on show. Markdown.
+
+    Not in the last: what that brings is to be predicted.
+    """
+    shown = stages[0], stages[min(step, len(stages) - 1)]
     rows = [
-        ("$\\sum_j d_j^2$", *(short(4 * s.bound) for s in (first, now, last))),
-        ("bound", *(short(s.bound) for s in (first, now, last))),
-        ("$\\gamma^2$", *(short(s.relative_bound) for s in (first, now, last))),
-        ("$z'$", *(vector(s.reduced_codes) for s in (first, now, last))),
-        ("$z = T z'$", *(vector(s.codes) for s in (first, now, last))),
-        ("loss", *(short(s.loss) for s in (first, now, last))),
+        ("$\\sum_j d_j^2$", *(short(4 * stage.bound) for stage in shown)),
+        ("bound", *(short(stage.bound) for stage in shown)),
+        ("$\\gamma^2$", *(short(stage.relative_bound) for stage in shown)),
+        ("codes $z'$", *(vector(stage.reduced_codes) for stage in shown)),
+        ("codes $z = T z'$", *(vector(stage.codes) for stage in shown)),
+        ("loss", *(short(stage.loss) for stage in shown)),
     ]
-    lines = ["| | before | now | reduced |", "|---|---|---|---|"]
+    lines = ["| | before | now |", "|---|---|---|"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
