@@ -79,7 +79,8 @@ def edge_profile(before: FloatArray, after: FloatArray) -> go.Figure:
     ]
     vertical = log_axis("squared edge ÷ geometric mean", float(before.min()), float(before.max()))
     horizontal = {"title": {"text": "columns, longest edge first"}, "range": [0, c + 1]}
-    return go.Figure(lines, go.Layout(layout(360, horizontal, vertical)))
+    figure = go.Figure(lines, go.Layout(layout(380, horizontal, vertical)))
+    return figure.update_layout(legend_y=-0.26)  # lower than in the tall figures of the study
 
 
 def rate_loss_figure(layer: LayerClipping, bits: int) -> go.Figure:
