@@ -34,13 +34,15 @@ In the plane: `convex_polygon` · `disagreement` where roundings differ, exactly
 of them from both sides · `placement` a lattice on the paper, its basis dragged.
 
 How good it is: `orders` · `every_order` all c! of them · `min_pivot_study` how often the greedy one
-misses the best · `bounds` · `gaussian_reference` the least rate for a loss.
+misses the best · `bounds` · `rotation` other arrows to round along · `gaussian_reference` the least
+rate for a loss.
 
 For the lessons: `problem` the small problem they share · `laws`, `order_laws`, `bound_laws` live
 checks of the theorems · `damping_path`, `damping_laws` from the data to round-to-nearest ·
 `overfitting` few inputs and many · `search_laws` of what lies beyond Babai · `recorded_row_shares`,
 `recorded_damping_study`, `recorded_search_study`, `recorded_clipping_study` real layers ·
-`inputs` what functions accept.
+`wrong_worlds` algorithms with a line wrong · `course_numbers`, `course_lessons` one number to
+remember a lesson · `inputs` what functions accept.
 
 With torch, and imported by name so that lessons start fast: `layers` whole layers · `language_model`
 the real model · `benchmark` how long it takes.
