@@ -11,7 +11,7 @@ import pytest
 from small_problems import assert_close
 
 from app.figures.clipping import clipping_figure
-from app.figures.huffman import tree_figure, words_in_figure
+from app.figures.huffman import tree_figure
 from app.figures.outlier_row import outlier_figure
 from app.figures.scale_search import search_figure
 from lattice_core import ORDERS, PRESETS, absolute_bound, clipping_laws, random_problem
@@ -39,6 +39,27 @@ def cheapest(counts: dict[int, int]) -> int:
         total += merged
         heapq.heappush(heap, merged)
     return total
+
+
+def words_in_figure(figure) -> dict[int, str]:
+    """Each code's word as the last frame spells it along its branches."""
+    traces = {trace.name: trace for trace in figure.frames[-1].data}
+    branches, bits = traces["branches"], traces["bits"]
+    above = {}
+    for i in range(0, len(branches.x), 3):
+        start = (branches.x[i], branches.y[i])
+        above[branches.x[i + 1], branches.y[i + 1]] = (start, bits.text[i // 3])
+    found = {}
+    leaves, labels = traces["codes"], traces["code and count"]
+    named = dict(zip(labels.x, labels.text, strict=True))  # no two leaves stand above each other
+    for x, y in zip(leaves.x, leaves.y, strict=True):
+        word, place, text = "", (x, y), named[x]
+        while place in above:
+            place, bit = above[place]
+            word = bit.replace("<b>", "").replace("</b>", "").strip("\N{NO-BREAK SPACE}") + word
+        code = text.split("</b>")[0].removeprefix("<b>").replace("−", "-")
+        found[int(code)] = word
+    return found
 
 
 @EVERY_LAYER

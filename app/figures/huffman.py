@@ -1,89 +1,18 @@
-"""Codes by how often they occur, and the tree of a Huffman coder growing out of the counts."""
+"""The tree of a Huffman coder, growing out of how often each code occurs."""
 
 from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from app.figures.numbers import percent, short
-from app.figures.palette import ANSWER, LEG, NEUTRAL, PLANE, TARGET, translucent
+from app.figures.numbers import short
+from app.figures.palette import ANSWER, NEUTRAL, PLANE, TARGET
 from app.figures.plane import NBSP, SURROUNDINGS
 from app.figures.stepped import Trace, scatter, stepped_figure
 from lattice_core.huffman_tree import Merge, TreeNode, entropy, mean_length, merges
 
-CLEAR = "rgba(0, 0, 0, 0)"
 NONE: list[float | None] = [None]
 MOST_LEAVES = 16  # more do not fit beside each other
 Place = tuple[float, float]
-
-
-def code_histogram(
-    counts: Mapping[int, int], words: Mapping[int, str], grid: tuple[int, int]
-) -> go.Figure:
-    """How often each code occurs, and the length of its word.
-
-    Parameters
-    ----------
-    counts, words : mapping
-        By code.
-    grid : (low, high)
-        The codes of a grid of nearly the same size; others are hatched.
-    """
-    codes = sorted(counts)
-    total = sum(counts.values())
-    bars = []
-    for out, name, color in ((False, "on the grid", ANSWER), (True, "beyond it", LEG)):
-        of_kind = [code for code in codes if (not grid[0] <= code <= grid[1]) == out]
-        bars.append(
-            go.Bar(
-                x=of_kind,
-                y=[counts[code] / total for code in of_kind],
-                name=name,
-                marker={
-                    "color": translucent(color, 0.6),
-                    "line": {"color": color, "width": 1},
-                    "pattern": {"shape": "/" if out else "", "size": 6},
-                },
-                customdata=[[counts[code], words[code]] for code in of_kind],
-                hovertemplate="code %{x}: %{customdata[0]:,} times, word %{customdata[1]}<extra></extra>",
-            )
-        )
-    lengths = go.Scatter(
-        x=codes,
-        y=[len(words[code]) for code in codes],
-        yaxis="y2",
-        mode="markers",
-        name="bits of its word",
-        marker={"symbol": "line-ew", "size": 9, "line": {"width": 2.5, "color": TARGET}},
-        hovertemplate="code %{x}: %{y} bits<extra></extra>",
-    )
-    return go.Figure(
-        [*bars, lengths],
-        go.Layout(
-            height=330,
-            bargap=0.1,
-            barmode="overlay",
-            margin={"l": 10, "r": 10, "t": 10, "b": 10},
-            paper_bgcolor=CLEAR,
-            plot_bgcolor=CLEAR,
-            legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-            xaxis={"title": {"text": "code"}, "automargin": True},
-            yaxis={
-                "title": {"text": "share of the codes"},
-                "tickformat": ".0%",
-                "automargin": True,
-            },
-            yaxis2={
-                "overlaying": "y",
-                "side": "right",
-                "title": {"text": "bits"},
-                "range": [0, 1.08 * max(map(len, words.values()))],
-                "tickmode": "linear",
-                "dtick": 4,
-                "showgrid": False,
-                "automargin": True,
-            },
-        ),
-    )
 
 
 def tree_figure(counts: Mapping[int, int], words: Mapping[int, str]) -> go.Figure:
@@ -284,31 +213,3 @@ def _name(node: TreeNode) -> str:
     else:
         codes = f"the code {codes}"
     return f"{codes} ({node.count:,})"
-
-
-def words_in_figure(figure: go.Figure) -> dict[int, str]:
-    """Each code's word as the last frame spells it along its branches; for tests."""
-    traces = {trace.name: trace for trace in figure.frames[-1].data}
-    branches, bits = traces["branches"], traces["bits"]
-    above = {}
-    for i in range(0, len(branches.x), 3):
-        start = (branches.x[i], branches.y[i])
-        above[branches.x[i + 1], branches.y[i + 1]] = (start, bits.text[i // 3])
-    found = {}
-    leaves, labels = traces["codes"], traces["code and count"]
-    named = dict(zip(labels.x, labels.text, strict=True))  # no two leaves stand above each other
-    for x, y in zip(leaves.x, leaves.y, strict=True):
-        word, place, text = "", (x, y), named[x]
-        while place in above:
-            place, bit = above[place]
-            word = bit.replace("<b>", "").replace("</b>", "").strip(NBSP) + word
-        code = text.split("</b>")[0].removeprefix("<b>").replace("−", "-")
-        found[int(code)] = word
-    return found
-
-
-def shares_of(counts: Mapping[int, int]) -> str:
-    """The most frequent codes in words."""
-    total = sum(counts.values())
-    frequent = sorted(counts, key=lambda code: -counts[code])[:3]
-    return ", ".join(f"{short(code)} ({percent(counts[code] / total)})" for code in frequent)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.cached import toy_coded
-from app.figures.huffman import code_histogram, shares_of, tree_figure
+from app.figures.code_histogram import code_histogram, shares_of
+from app.figures.huffman import tree_figure
 from app.figures.numbers import percent, short
 from app.figures.scale_search import search_figure
 from app.lesson_options import chosen, option_buttons
