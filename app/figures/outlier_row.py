@@ -53,7 +53,7 @@ def outlier_figure(run: ToyRun, *, forgets: bool = False) -> go.Figure:
         layout,
         narrow={
             "height": 460,
-            "xaxis": {"tickfont": {"size": 9}, "tickangle": 0},
+            "xaxis": {"tickfont": {"size": 11}, "tickangle": 0},
             "yaxis": {"title": {"text": ""}},
             "margin": {"b": 140, "l": 28},
         },
