@@ -24,6 +24,9 @@ def main() -> None:
 
     os.environ.update(THREAD_POLICY | os.environ)
 
+    # Pages run in threads, and pandas cannot be first imported by two of them at once.
+    import pandas  # noqa: F401
+
     # fpylll sets signal handlers when it is first imported, which only the main thread may do;
     # pages run in other threads. Installed without cysignals it cannot be imported at all.
     with suppress(ImportError):

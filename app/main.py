@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from app.address_bar import close_run, open_session_link
-from app.cached import turns
 from app.classroom.bar import class_bar
 from app.classroom.seat import is_seated, look_at, sit_down
 from app.course import progress
@@ -20,10 +19,12 @@ st.set_page_config(
 )
 # The page's head is nearly empty; what is projected should begin near the top. On a phone a wide
 # table scrolls by itself and not the page with it. A link with the keyboard's focus has only a faint
-# tint of Streamlit's own.
+# tint of Streamlit's own, and its charts' axes are labelled in a grey that is too faint on white.
 st.html(
     "<style>[data-testid='stMainBlockContainer'] {padding-top: 4.5rem}"
     "a:focus-visible {outline: 2px solid currentColor; outline-offset: 2px}"
+    ".stPlotlyChart :is(.xtick > text, .ytick > text, .xtitle, .ytitle) "
+    "{fill: currentColor !important}"
     "@media (max-width: 640px) {[data-testid='stMarkdownContainer'] table "
     "{display: block; overflow-x: auto; max-width: 100%}}</style>"
 )
@@ -36,10 +37,9 @@ open_link(to_problem=not is_laboratory(page))
 progress.begin_visit(page.title)
 sit_down()
 above = st.container() if is_seated() else None
-with turns().turn():
-    page.run()
-    look_at(st.session_state.open_page, close_run())
-    if above:
-        with above:
-            class_bar()
-    progress.remember_in_browser()
+page.run()
+look_at(st.session_state.open_page, close_run())
+if above:
+    with above:
+        class_bar()
+progress.remember_in_browser()

@@ -63,14 +63,15 @@ def serve(entry: Path, seconds: float = 60) -> Iterator[str]:
     )
     address = f"http://localhost:{port}"
     try:
-        _wait_until_healthy(server, address, seconds)
+        wait_until_healthy(server, address, seconds)
         yield address
     finally:
         server.terminate()
         server.wait()
 
 
-def _wait_until_healthy(server: subprocess.Popen, address: str, seconds: float) -> None:
+def wait_until_healthy(server: subprocess.Popen, address: str, seconds: float = 60) -> None:
+    """Until the server answers; an error if it ends or takes longer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -137,6 +138,27 @@ class AppPage:
         self.page.get_by_text(section).first.click()
         self.page.get_by_role("menuitem", name=title).click()
         self.wait()
+
+    def go_to_page(self, section: str, title: str) -> None:
+        """By the navigation at the top, whatever the page's place in it; waits until it is there."""
+        if section:
+            self.page.get_by_test_id("stTopNavSection").filter(has_text=section).click()
+            self.page.get_by_role("menuitem", name=title).click()
+        else:
+            self.page.get_by_test_id("stTopNavLink").filter(has_text=title).first.click()
+        self.page.wait_for_function(
+            "title => document.title.startsWith(title)", arg=title if section else "Nearest Plane"
+        )
+        self.wait()
+
+    def beyond_the_edge(self) -> list[str]:
+        """Elements that stick out of the window; tables, formulas, code and figures scroll by themselves."""
+        return self.page.evaluate(
+            "[...document.querySelectorAll('[data-testid=stMain] *')]"
+            ".filter(e => e.getBoundingClientRect().right > innerWidth + 1"
+            " && !e.closest('table, .katex, pre, .stepper-graph, [role=dialog]'))"
+            ".map(e => e.tagName + '.' + e.className).slice(0, 3)"
+        )
 
     def press_button(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
