@@ -3,13 +3,13 @@
 import plotly.graph_objects as go
 
 from app.figures.numbers import short, symbol
-from app.figures.palette import NEUTRAL, ORANGE, SKY, translucent
+from app.figures.palette import NEUTRAL, ON_TINT, ORANGE, PLANE, SKY, ink_on, translucent
 from app.order_names import ORDER_NAMES
 from lattice_core import OrderOutcomes
 
 CLEAR = "rgba(0, 0, 0, 0)"
 # By input; the bars also carry the weight's name.
-INPUT_COLORS = ("#0072B2", ORANGE, "#009E73", "#CC79A7", SKY, "#D55E00")
+INPUT_COLORS = (PLANE, ORANGE, "#009E73", "#CC79A7", SKY, "#D55E00")
 
 
 def edges_figure(outcomes: OrderOutcomes, named: dict[str, int], floor: float) -> go.Figure:
@@ -33,6 +33,7 @@ def edges_figure(outcomes: OrderOutcomes, named: dict[str, int], floor: float) -
                 text=[*(symbol("w", j) for j in columns), ""],
                 textposition="inside",
                 insidetextanchor="middle",
+                insidetextfont={"color": [*(ink_on(INPUT_COLORS[j]) for j in columns), ON_TINT]},
                 textangle=0,
                 customdata=[*(short(edge) for edge in edges), short(4 * floor / c)],
                 hovertemplate=f"%{{y}}<br>rounded as number {k + 1}: %{{text}}"

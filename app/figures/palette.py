@@ -33,6 +33,11 @@ ROUNDING_DASHES = {"round_off": "dot", "nearest_plane": "dash", "closest": "soli
 ON_TINT = "#111111"  # text on a tint, in both themes
 
 
+def ink_on(color: str) -> str:
+    """Text on a full colour: of black and white the one with a contrast of 4.5 at least."""
+    return "#FFFFFF" if color == PLANE else ON_TINT
+
+
 def tint(color: str, share: float) -> str:
     """A colour mixed with white, opaque: the same in both themes, for what has text on it."""
     parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))

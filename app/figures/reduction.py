@@ -143,7 +143,7 @@ class _Drawing:
             mode="lines+markers+text",
             text=[text for label in labels for text in (NBSP, label, NBSP)] or [NBSP],
             textposition="top center",
-            textfont={"color": line["color"], "size": 15},
+            textfont={"size": 15},
             line=line,
             marker={**head, "size": [0, size, 0] * len(vectors) or [0], "color": line["color"]},
         )

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from app.figures import plane
 from app.figures.numbers import short, symbol
-from app.figures.palette import ANSWER, NEUTRAL, ON_TINT, PLANE, TARGET, tint, translucent
+from app.figures.palette import ANSWER, NEUTRAL, ON_TINT, PLANE, TARGET, ink_on, tint, translucent
 from app.figures.search_points import moving_points
 from app.figures.search_sentences import search_sentences, shown_steps
 from app.figures.stepped import Trace, scatter, stepped_figure
@@ -179,7 +179,7 @@ def _nodes(
         mode="markers+text",
         name=name,
         text=integers if pale else [f"<b>{integer}</b>" for integer in integers],
-        textfont={"size": 12, "color": ON_TINT if pale else "#FFFFFF"},
+        textfont={"size": 12, "color": ON_TINT if pale else ink_on(color)},
         marker={
             "symbol": shape,
             "size": 28 if shape == "diamond" else 21,
