@@ -19,12 +19,13 @@ st.set_page_config(
 )
 # The page's head is nearly empty; what is projected should begin near the top. On a phone a wide
 # table scrolls by itself and not the page with it. A link with the keyboard's focus has only a faint
-# tint of Streamlit's own, and its charts' axes are labelled in a grey that is too faint on white.
+# tint of Streamlit's own, the grey of its charts' words is too faint on white, and code in its captions
+# is too faint in either theme.
 st.html(
     "<style>[data-testid='stMainBlockContainer'] {padding-top: 4.5rem}"
     "a:focus-visible {outline: 2px solid currentColor; outline-offset: 2px}"
-    ".stPlotlyChart :is(.xtick > text, .ytick > text, .xtitle, .ytitle) "
-    "{fill: currentColor !important}"
+    ".stPlotlyChart text[style*='fill: rgb(128, 132, 149)'] {fill: currentColor !important}"
+    "[data-testid='stCaptionContainer'] code {color: inherit}"
     "@media (max-width: 640px) {[data-testid='stMarkdownContainer'] table "
     "{display: block; overflow-x: auto; max-width: 100%}}</style>"
 )
