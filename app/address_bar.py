@@ -42,9 +42,13 @@ def show_link(query: dict[str, str]) -> None:
 
 def close_run() -> dict[str, str]:
     """Called by the entry after the page: the page's own part of the link, which may be empty."""
-    if not st.session_state.link_is_shown:  # a page without a link of its own
-        show_link({})
-    return {name: text for name, text in st.session_state.shown_link.items() if name not in NAMES}
+    if not st.session_state.link_is_shown:  # no link of its own, or none that it could show: what came stays
+        show_link(_own_part(st.query_params.to_dict()))
+    return _own_part(st.session_state.shown_link)
+
+
+def _own_part(query: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in query.items() if name not in NAMES}
 
 
 def follow(page: st.Page, query: dict[str, str]) -> None:

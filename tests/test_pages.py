@@ -54,7 +54,7 @@ def test_home_opens_with_dictionary_map_and_machine() -> None:
     app = AppTest.from_file("../app/main.py", default_timeout=30).run()
     assert not app.exception
     shown = texts(app)
-    assert "Babai's nearest plane" in shown
+    assert "**nearest plane**" in shown
     assert "Small language model" in shown
     for chapter in CHAPTERS[1:]:
         assert chapter.question in shown

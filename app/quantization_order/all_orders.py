@@ -154,7 +154,7 @@ def clipping_sentence(orders: AllOrders, clipped: OrderOutcomes) -> str:
         return f"{said} On this target no other of the four has a smaller clipped loss."
     return (
         f"{said} Yet its clipped loss is **{clipped.losses[row] / clipped.losses[rival]:.2f} times** "
-        f"that of {ORDER_NAMES[least].name}, whose bound is larger (law L17, a measurement)."
+        f"that of {ORDER_NAMES[least].name}, whose bound is larger."
     )
 
 

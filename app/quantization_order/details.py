@@ -106,7 +106,8 @@ def _clipping(problem: Problem, orders: AllOrders) -> None:
         return
     st.markdown(
         "The bound counts on the code that nearest plane wants. Where the grid has no such code, the "
-        f"error leaves the box. {clipping_sentence(orders, orders.clipped)}"
+        "error leaves the box. So the order with the smaller bound may have the larger loss (law L17, a "
+        f"measurement). {clipping_sentence(orders, orders.clipped)}"
     )
     st.markdown(clipping_table(orders, orders.clipped, problem.order))
     st.plotly_chart(
