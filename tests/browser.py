@@ -156,7 +156,7 @@ class AppPage:
         return self.page.evaluate(
             "[...document.querySelectorAll('[data-testid=stMain] *')]"
             ".filter(e => e.getBoundingClientRect().right > innerWidth + 1"
-            " && !e.closest('table, .katex, pre, .stepper-graph, [role=dialog]')"
+            " && !e.closest('table, .katex, pre, .stepper-graph, .stDataFrame, .stElementToolbar, [role=dialog]')"
             " && !e.parentElement.style.clip)"  # the input of a slider, which nobody sees
             ".map(e => e.tagName + '.' + e.className).slice(0, 3)"
         )

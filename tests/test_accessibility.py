@@ -59,6 +59,7 @@ def check(tab: AppPage) -> None:
     faults["light"] = settled(tab, lambda: serious_faults(tab, EVERYTHING))
     faults["light, in figures"] = settled(tab, lambda: faint_texts(tab))
     tab.page.emulate_media(color_scheme="dark")  # the page follows; nothing but colours can change
+    tab.page.wait_for_timeout(300)
     faults["dark"] = settled(tab, lambda: serious_faults(tab, CONTRAST))
     faults["dark, in figures"] = settled(tab, lambda: faint_texts(tab))
     tab.page.emulate_media(color_scheme="light")
@@ -75,15 +76,17 @@ def wait_for_figures(tab: AppPage) -> None:
         eventually(lambda graph=graph: graph.evaluate("g => g.__stepper?.step ?? -1") >= 0)
     loading = tab.page.get_by_test_id("stSkeleton")
     eventually(lambda: loading.count() == 0, what="no figure is on its way")
+    stale = tab.page.locator("[data-stale=true]")
+    eventually(lambda: stale.count() == 0, what="nothing of the last page is left")
 
 
 def settled(tab: AppPage, look) -> list[str]:
     """What is still wrong after the page has come to rest: elements fade in, and themes take a moment."""
     found = look()
-    for _ in range(3):
+    for _ in range(5):
         if not found:
             break
-        tab.page.wait_for_timeout(600)
+        tab.page.wait_for_timeout(300)
         found = look()
     return found
 
