@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from browser import AppPage, chromium, eventually, require_chromium, serve
 
 from app.figures.palette import ON_TINT
@@ -93,16 +93,18 @@ def settled(tab: AppPage, look) -> list[str]:
 
 def serious_faults(tab: AppPage, rules: dict) -> list[str]:
     """What axe finds on the page as it is now."""
-    found = Axe().run(tab.page, options={"runOnly": rules, "resultTypes": ["violations"]})
-    return [
-        f"{fault['id']}: {node['html'][:160]}"
-        for fault in found.response["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-        # Streamlit's own: the box of a formula may scroll, and has nothing to be reached with the Tab key. Chromium
-        # lets the keyboard into such a box by itself.
-        if not (fault["id"] == "scrollable-region-focusable" and "katex-display" in node["html"])
-    ]
+    if tab.page.evaluate("() => !window.axe"):  # it stays from page to page
+        tab.page.evaluate(AXE_SCRIPT)
+    faults = tab.page.evaluate(
+        """async options => (await axe.run(document, options)).violations
+            .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+            .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`))""",
+        {"runOnly": rules, "resultTypes": ["violations"]},
+    )
+    # Streamlit's own: the box of a formula may scroll, and has nothing to be reached with the Tab key. Chromium lets
+    # the keyboard into such a box by itself.
+    formula_box = 'scrollable-region-focusable: <span class="katex-display"'
+    return [fault for fault in faults if not fault.startswith(formula_box)]
 
 
 def faint_texts(tab: AppPage) -> list[str]:
