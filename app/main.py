@@ -23,7 +23,7 @@ st.set_page_config(
 # is too faint in either theme.
 st.html(
     "<style>[data-testid='stMainBlockContainer'] {padding-top: 4.5rem}"
-    "a:focus-visible {outline: 2px solid currentColor; outline-offset: 2px}"
+    "a:focus-visible {outline: 2px solid currentColor !important; outline-offset: 2px}"
     ".stPlotlyChart text[style*='fill: rgb(128, 132, 149)'] {fill: currentColor !important}"
     "[data-testid='stCaptionContainer'] code {color: inherit}"
     "@media (max-width: 640px) {[data-testid='stMarkdownContainer'] table "
