@@ -60,7 +60,8 @@ def push_marks(problem: Problem, step: int) -> Marks:
     basis = problem.lattice.basis
     moves = taken.coordinates - problem.babai.coordinates_after(step - 1)
     place = before + moves[taken.index] * basis[:, taken.index]
-    found = {"error": _shown(_error_label(taken), _mark(panel, "arrow", before, place))}
+    # A length, not an arrow: the weight moves by q − w, and its error is w − q.
+    found = {"error": _shown(_error_label(taken), _mark(panel, "line", before, place))}
     for k in _free(problem, step):
         tip = place + moves[k] * basis[:, k]
         found[_share(k)] = _shown(f"push to {symbol('w', k)}", _mark(panel, "arrow", place, tip))
@@ -92,7 +93,7 @@ def line_marks(problem: Problem, step: int) -> Marks:
         "center": _shown(symbol("ζ", j), along(j, "point", taken.center)),
         "code": _shown(f"{symbol('z', j)} = {short(taken.code)}", along(j, "point", taken.code)),
         "distance": _shown("distance", leg),
-        "error": _shown(_error_label(taken), leg),
+        "error": _shown(_error_label(taken), along(j, "line", taken.center, taken.code)),
         "star": _shown("one spacing", along(j, "line", down, down + 1)),
         "target": _shown("w", *(along(k, "point", start[k]) for k in range(problem.size))),
         "residual": _shown("r", *residual),
