@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.session_link import cut
 from app.stepper import speaks
 
 
@@ -184,9 +185,7 @@ def open_options(query: Mapping[str, str]) -> list[str]:
     for name, option in OPTIONS.items():
         code = query.get(name, option.default)
         if code not in option.choices:
-            shown = code if len(code) <= 40 else code[:39] + "…"
-            wanted = ", ".join(option.choices)
-            notices.append(f"{name}={shown} was ignored: one of {wanted} was wanted.")
+            notices.append(f"{name}={cut(code)} was ignored: one of {_wanted(option)} was wanted.")
             code = option.default
         st.session_state[_state(name)] = code
     return notices
@@ -201,9 +200,7 @@ def chosen(name: str) -> str:
 def choose(name: str, code: str) -> None:
     """Put another choice on show."""
     if code not in OPTIONS[name].choices:
-        raise ValueError(
-            f"{name} is {code!r}; one of {', '.join(OPTIONS[name].choices)} was wanted."
-        )
+        raise ValueError(f"{name} is {code!r}; one of {_wanted(OPTIONS[name])} was wanted.")
     st.session_state[_state(name)] = code
 
 
@@ -243,6 +240,12 @@ def _widget(widget, name: str, **settings: object) -> None:  # type: ignore[no-u
         on_change=changed,
         **settings,
     )
+
+
+def _wanted(option: LessonOption) -> str:
+    """The choices as a link says them; of more than ten the first and the last."""
+    codes = list(option.choices)
+    return ", ".join(codes if len(codes) <= 10 else [*codes[:2], "…", codes[-1]])
 
 
 def _state(name: str) -> str:

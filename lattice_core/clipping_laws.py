@@ -35,7 +35,9 @@ def clipped_is_far(problem: Problem) -> LawCheck:
     offsets = np.array([abs(step.center - step.code) for step in steps])
     nearest = np.rint([step.center for step in steps])
     low, high = (-np.inf, np.inf) if not problem.grid else (problem.grid.low, problem.grid.high)
-    outside = ((nearest < low) | (nearest > high)).astype(np.float64)
+    # Half way between the last code and one that the grid lacks, the last is as near as the other.
+    half_way = np.abs(offsets - 0.5) <= 1e-9
+    outside = (((nearest < low) | (nearest > high)) & ~half_way).astype(np.float64)
     far = (offsets > 0.5 + 1e-9).astype(np.float64)
     return LawCheck(
         "L9",

@@ -8,7 +8,7 @@ from lattice_core import convex_polygon
 from lattice_core.closest_vector import closest_vector
 from lattice_core.disagreement import ROUNDINGS, rounding_cell
 from lattice_core.lattice import Lattice
-from lattice_core.laws import LawCheck, equal
+from lattice_core.laws import LawCheck, equal, equal_answers
 from lattice_core.nearest_plane import nearest_plane, round_off
 from lattice_core.placement import Placement
 from lattice_core.problem import Problem
@@ -58,7 +58,7 @@ def turning_changes_nothing(problem: Problem, placement: Placement) -> LawCheck:
         "=",
         "the same, picture turned",
         right,
-        equal(left, right, size=1.0),
+        equal_answers(left, right, size=problem.lattice.determinant),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from lattice_core.damping_path import DampedRounding, appended_lattice, rounded_to_nearest
 from lattice_core.inputs import FloatArray
-from lattice_core.laws import TOLERANCE, LawCheck
+from lattice_core.laws import TOLERANCE, LawCheck, equal_answers
 from lattice_core.nearest_plane import nearest_plane
 from lattice_core.problem import Problem
 
@@ -36,7 +36,7 @@ def damping_appends_inputs(problem: Problem, damping: float) -> LawCheck:
         "=",
         "codes and loss, GPTQ on $H + \\mu^2 I$",
         right,
-        _equal(left, right),
+        equal_answers(left, right, size=float(np.trace(lattice.gram)) / 4),
         void=TIED if _has_tie(gptq.centers) else "",
     )
 
@@ -109,8 +109,3 @@ def _clipped(step: DampedRounding) -> str:
 
 def _ordered(left: FloatArray, right: FloatArray) -> bool:
     return bool(np.all((left <= right * (1 + TOLERANCE)) | (right == inf)))
-
-
-def _equal(left: FloatArray, right: FloatArray) -> bool:
-    largest = max(1.0, float(np.abs(left).max()), float(np.abs(right).max()))
-    return bool(np.abs(left - right).max() <= TOLERANCE * largest)

@@ -143,9 +143,8 @@ def damping_path(
     path = [DampedRounding(problem, damping) for damping in dampings]
     kept = tuple(step for step in path if step.damping > 0 or _is_definite(step))
     for step in kept:
-        _ = (
-            step.averaged
-        )  # a number out of range is said here, not later in the middle of a picture
+        # A number out of range is said here, not later in the middle of a picture.
+        _ = step.averaged
     return kept
 
 

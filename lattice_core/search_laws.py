@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from lattice_core.coordinate_descent import coordinate_descent, least_change
 from lattice_core.enumeration import partial_codes_within
 from lattice_core.k_best import k_best
-from lattice_core.laws import TOLERANCE, LawCheck
+from lattice_core.laws import TOLERANCE, LawCheck, at_most, equal
 from lattice_core.problem import Problem
 
 MOST_K = 512  # for the law of exactness: what a page can search in a moment
@@ -20,7 +20,7 @@ def k_best_is_never_worse(problem: Problem, k: int) -> LawCheck:
     return LawCheck(
         "L15",
         "K-best is never worse than Babai",
-        f"Here K = {k}. A beam alone may lose the nearest plane's path on the way and end above it. So "
+        f"Here K = {k}. The K best alone may drop nearest plane's path on the way and end above its loss. So "
         "that path is kept in an extra slot, and the better of the two is the answer.",
         "by construction",
         "loss of K-best",
@@ -28,7 +28,7 @@ def k_best_is_never_worse(problem: Problem, k: int) -> LawCheck:
         "≤",
         "loss of nearest plane",
         right,
-        left <= right * (1 + TOLERANCE),
+        at_most(left, right, size=_nothing(problem)),
         void=_half_way(problem),
     )
 
@@ -68,27 +68,29 @@ def k_best_becomes_exact(problem: Problem, closest: ArrayLike | None) -> LawChec
     counted = "more than can be counted"
     try:
         counts = partial_codes_within(lattice, problem.target, loss, order, grid)
-        k, counted = int(counts.max()), ", ".join(str(int(count)) for count in counts)
+    except ValueError:
+        k, void = MOST_K, "the partial codes within the radius are too many to be counted."
+    else:
+        # At a lattice point the radius is 0, and rounding errors may hide even that point.
+        k, counted = max(1, int(counts.max())), ", ".join(str(int(count)) for count in counts)
         if k > MOST_K:
             void = f"it would need K = {k:,}; at most {MOST_K} is tried here."
         elif closest is not None:
             left = k_best(lattice, problem.target, k, order, grid).squared_distance
             right = float(np.sum((lattice.point(closest) - problem.target) ** 2))
-    except ValueError:
-        k, void = MOST_K, "the partial codes within the radius are too many to be counted."
     return LawCheck(
         "L15",
         "K-best is exact once K is large enough",
         f"Count the partial codes of each level whose loss is not above Babai's: {counted}. With K at "
-        f"the largest, **K = {k}**, and K children each, the closest point cannot be pruned. The closest "
-        "point is found by trying all.",
-        "each pruned code would have K better ones within the radius",
+        f"the largest, **K = {k}**, and K integers offered by each, the closest point cannot be dropped. It is "
+        "found for comparison by trying all.",
+        "each dropped code would have K better ones, all with less loss than Babai's",
         f"loss of K-best, K = {k}",
         left,
         "=",
         "least possible loss",
         right,
-        abs(left - right) <= TOLERANCE * max(loss, right),
+        equal(left, right, size=_nothing(problem)),
         void=void,
     )
 
@@ -111,7 +113,7 @@ def descent_is_never_worse(problem: Problem) -> LawCheck:
         "≤",
         "loss of nearest plane",
         right,
-        left <= right * (1 + TOLERANCE),
+        at_most(left, right, size=_nothing(problem)),
         void=_half_way(problem),
     )
 
@@ -136,6 +138,11 @@ def no_single_move_improves(problem: Problem) -> LawCheck:
         change,
         change >= -TOLERANCE * size,
     )
+
+
+def _nothing(problem: Problem) -> float:
+    """A loss that counts as 0: at a lattice point, rounding errors make some 10⁻³² of it."""
+    return TOLERANCE * float(np.trace(problem.lattice.gram))
 
 
 def _half_way(problem: Problem) -> str:

@@ -121,6 +121,16 @@ def test_full_server_says_so_and_the_page_works_without_a_room(monkeypatch) -> N
     assert "Wait for the teacher" not in str(app.main)
 
 
+def test_a_prediction_too_many_is_not_counted_and_the_page_says_so(monkeypatch) -> None:
+    first, late = (open_page("nearest_plane.py", room="abc") for _ in range(2))
+    first.radio[0].set_value(first.radio[0].options[0]).run()
+    monkeypatch.setattr("app.classroom.tally.MOST_VISITORS", 1)
+    cached.tally().enter("abc", late.session_state.visitor, None)
+    late.radio[0].set_value(late.radio[0].options[0]).run()
+    assert not late.exception
+    assert "not counted" in late.warning[0].value
+
+
 def test_links_for_a_class_hold_the_problem_and_one_new_room() -> None:
     app = open_page("nearest_plane.py", PRESETS["three_inputs"].problem)
     links = [code.value for code in app.code if "room=" in code.value]

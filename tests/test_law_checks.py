@@ -21,6 +21,7 @@ from lattice_core import (
 )
 from lattice_core.laws import (
     determinant_is_order_free,
+    equal_answers,
     factor_does_not_matter,
     gptq_is_babai,
     loss_is_bounded,
@@ -73,6 +74,12 @@ def test_every_law_holds_on_presets_and_random_problems(rng) -> None:
             assert law.holds or law.void, (law.number, law.title, problem)
             voided += bool(law.void)
     assert voided > 0
+
+
+def test_no_unit_hides_a_wrong_code_or_a_wrong_loss() -> None:
+    assert equal_answers([1, 2, 1e9], [1, 2, 1e9 + 1], size=1e9)
+    assert not equal_answers([1, 2, 1e9], [1, 3, 1e9], size=1e9)
+    assert not equal_answers([1, 2, 1e-8], [1, 2, 2e-8], size=1e-8)
 
 
 def test_check_names_its_law_and_shows_both_sides() -> None:

@@ -14,6 +14,7 @@ from lattice_core import (
     nearest_plane,
     nearest_plane_of_many,
     random_problem,
+    search_laws,
 )
 from lattice_core.bound_laws import drawn_targets
 from lattice_core.coordinate_descent import coordinate_descent, least_change
@@ -130,6 +131,26 @@ def test_law_15_never_worse_babai_at_one_and_exact_at_the_count(size, grid, rng)
         assert_close(
             exact.squared_distance, loss(lattice, target, closest_vector(lattice, target, grid))
         )
+
+
+@pytest.mark.parametrize("bits", [None, 3])
+def test_no_search_law_fails_or_is_void_with_the_target_on_a_lattice_point(bits, rng) -> None:
+    for seed in range(20):
+        scales = 0.1 * rng.integers(1, 8, 3)  # a tenth is no binary fraction: losses of 1e-32
+        weights = scales * rng.integers(-3, 4, 3)
+        drawn = random_problem(3, seed)
+        problem = replace(drawn, weights=tuple(weights), scales=tuple(scales), bits=bits)
+        closest = closest_vector(problem.lattice, problem.target, problem.grid)
+        checks = [
+            search_laws.k_best_is_never_worse(problem, 2),
+            search_laws.one_beam_is_babai(problem),
+            search_laws.k_best_becomes_exact(problem, closest),
+            search_laws.descent_is_never_worse(problem),
+            search_laws.no_single_move_improves(problem),
+        ]
+        assert [(c.title, c.void) for c in checks if not c.holds or c.void] == []
+        other = search_laws.k_best_becomes_exact(problem, closest + np.eye(3, dtype=int)[0])
+        assert not other.holds
 
 
 def test_law_15_a_beam_alone_may_be_worse_so_babai_has_an_extra_slot(rng) -> None:

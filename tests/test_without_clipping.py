@@ -108,6 +108,15 @@ def test_law_9_a_code_is_clipped_where_it_is_more_than_half_away() -> None:
         assert not kept.void
 
 
+@pytest.mark.parametrize("scale", [0.1, 0.3, 0.5])
+def test_law_9_half_way_to_a_code_that_the_grid_lacks_is_not_clipped(scale) -> None:
+    problem = replace(BITING, scales=(scale, scale), weights=(1.2 * scale, 3.5 * scale), bits=3)
+    assert problem.babai.steps[0].center == pytest.approx(3.5)
+    check = clipping_laws.clipped_is_far(problem)
+    assert check.holds
+    assert check.left.tolist() == check.right.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_law_20_spacing_attains_the_floor_in_every_order(order) -> None:
     problem = replace(random_problem(5, 1), order=order)

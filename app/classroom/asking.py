@@ -7,7 +7,7 @@ import streamlit as st
 from app import cached
 from app.address_bar import session
 from app.classroom.seat import is_seated, visitor
-from app.classroom.tally import Standing
+from app.classroom.tally import RoomsFull, Standing
 
 WATCH_SECONDS = 1.5  # between two looks at the predictions that came in
 
@@ -28,7 +28,11 @@ def hand_in(key: str, prediction: str | None) -> bool:
     if prediction is None:
         st.caption("Choose an answer. Your teacher will reveal the right one.")
         return False
-    cached.tally().vote(session().room, _name(key), visitor(), prediction)
+    try:
+        cached.tally().vote(session().room, _name(key), visitor(), prediction)
+    except RoomsFull as error:
+        st.warning(f"{error} Yours is not counted.", icon=":material/group_off:")
+        return False
     st.info(
         "Your prediction is in. Wait for the teacher. Until then you can change it.",
         icon=":material/hourglass:",
