@@ -1,7 +1,6 @@
-"""The only caches: what is slow and depends on its arguments alone."""
+"""The caches, beside that of charts (`app.chart`): what is slow and depends on its arguments alone."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,7 +9,14 @@ import streamlit as st
 from app.background_job import BackgroundJobs
 from app.classroom.tally import Tally
 from app.figures.dictionary_pairs import dictionary_figure
-from lattice_core import PRESETS, MinPivotStudy, Problem, closest_vector, min_pivot_study
+from lattice_core import (
+    PRESETS,
+    ManyRoundings,
+    MinPivotStudy,
+    Problem,
+    closest_vector,
+    min_pivot_study,
+)
 from lattice_core.bound_laws import drawn_targets
 from lattice_core.damping_path import DampingCurve, damping_curve
 from lattice_core.inputs import FloatArray
@@ -36,18 +42,8 @@ if TYPE_CHECKING:
     from lattice_core.layers.order_results import OrderComparison
     from lattice_core.layers.toy_coding import ToyCoding
 
-Drawn = ParamSpec("Drawn")
 # Blocks whose Hessians are kept: 27 MB each.
 KEPT_BLOCKS = 24
-
-
-def drawn_once(part: Callable[Drawn, None]) -> Callable[Drawn, None]:
-    """A part of a page that only shows things, the same for the same arguments: replayed after its first time.
-
-    No widgets in it, and nothing of the session. Half of a rerun is plotly's checking of figures.
-    """
-    replayed: Callable[Drawn, None] = st.cache_data(max_entries=200, show_spinner=False)(part)
-    return replayed
 
 
 @st.cache_data(max_entries=300, show_spinner=False)
@@ -63,6 +59,16 @@ def closest_codes(problem: Problem) -> np.ndarray | None:
         return closest_vector(problem.lattice, problem.target, problem.grid)
     except ValueError:
         return None
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def rounded_targets(
+    problem: Problem, count: int, seed: int, beyond: float
+) -> tuple[FloatArray, ManyRoundings]:
+    """Targets drawn for the problem, and what nearest plane makes of them."""
+    targets = drawn_targets(problem, count, seed, beyond)
+    order = problem.order_indices
+    return targets, nearest_plane_of_many(problem.lattice, targets, order, problem.grid)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

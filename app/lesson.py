@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import shared_problem
+from app.chart import Figure, drawn
 from app.shared_problem import shows
 from app.stepper import OnDrag, stepper
 from lattice_core import Problem
@@ -56,7 +56,7 @@ def title(text: str, question: str) -> None:
 
 
 def stepped(
-    draw: Callable[[Problem], go.Figure],
+    draw: Callable[[Problem], Figure],
     *,
     key: str,
     draggable: bool,
@@ -82,7 +82,7 @@ def stepped(
         What a drag does; by default it moves the target.
     """
     stepper(
-        lambda: draw(shared_problem.problem()),
+        lambda: drawn(draw, shared_problem.problem()),
         key=key,
         step=shared_problem.step(last_step),
         on_step=shared_problem.go_to,

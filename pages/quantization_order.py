@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import lesson, lesson_takeaways, shared_problem
+from app.chart import chart
 from app.controls import Try, problem_controls, try_this, weight_and_damping_inputs
 from app.downloads import downloads
 from app.figures.order_cloud import cloud_figure
@@ -39,9 +40,9 @@ def page() -> None:
         "The error of nearest plane stays in a box. Its edges are **Gram-Schmidt lengths**, "
         "$s_j\\sqrt{D_j}$, and its worst corner is the bound, $\\frac14\\sum_j D_j s_j^2$. "
         "Another order of rounding gives another box, but always of the same volume. So the best "
-        "order has the most even edges. **Min-pivot** looks for it greedily: it takes the input "
-        "$x_j$ (column $j$ of $X$; the basis vector is $b_j = s_j x_j$) that is shortest, removes "
-        "its direction from the others, and goes on with what is left of them."
+        "order has the most even edges. **Min-pivot** looks for it greedily, from the weight rounded last: it "
+        "takes the input $x_j$ (column $j$ of $X$; the basis vector is $b_j = s_j x_j$) that is shortest, "
+        "removes its direction from the others, and goes on with what is left of them."
     )
     if shared_problem.shows("controls"):
         problem_controls(sizes=SIZES)
@@ -137,8 +138,11 @@ def _cloud(orders: AllOrders) -> None:
     st.markdown(
         f"{cloud_sentences(orders)} Orders that end on the same lattice point stand at one height."
     )
-    st.plotly_chart(
-        cloud_figure(orders.kept, orders.named, orders.floor),
+    chart(
+        cloud_figure,
+        orders.kept,
+        orders.named,
+        orders.floor,
         key="cloud",
         alt="Every order of rounding as a point, its bound across and its loss upwards. "
         "No point is left of the floor or above the line where the loss is the bound.",

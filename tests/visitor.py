@@ -146,11 +146,9 @@ class Visitor:
     async def _step(self) -> None:
         if not (stepper := self._first_stepper()):
             return
-        for _ in range(self.random.randint(1, 3)):
-            step = self.random.randint(0, stepper.steps - 1)
-            told = stepper.tell("step", {"step": step})
-            await self._ask("step", self._widgets({stepper.teller_id: told}))
-            await asyncio.sleep(self.random.uniform(0.3, 1.0))
+        # Quick steps are told once, when the visitor stops.
+        told = stepper.tell("step", {"step": self.random.randint(0, stepper.steps - 1)})
+        await self._ask("step", self._widgets({stepper.teller_id: told}))
 
     async def _drag(self) -> None:
         stepper = self._first_stepper()

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.beyond_babai.whole_layer import whole_layer
-from app.cached import drawn_once
+from app.chart import chart
 from app.figures.numbers import percent, short
 from app.figures.search_gains import decoder_name, search_gains, share_range
 from lattice_core.recorded_search_study import Decoder, RecordedSearchStudy, recorded_search_study
@@ -14,14 +14,7 @@ SHOWN = (*WIDTHS, Decoder("coordinate_descent", 1, "good", "keep"))
 
 
 def real_layers() -> None:
-    """The recorded study, then one layer here and now."""
-    _recorded()
-    whole_layer()
-
-
-@drawn_once
-def _recorded() -> None:
-    """Gains on both texts, what they cost, and the rest as a table."""
+    """The recorded study: gains on both texts, what they cost, and the rest as a table."""
     study = recorded_search_study()
     st.subheader("On real layers", anchor="real")
     st.markdown(
@@ -32,8 +25,10 @@ def _recorded() -> None:
     picture, words = st.columns([3, 2], gap="large")
     findings = _findings(study)
     with picture:
-        st.plotly_chart(
-            search_gains(study, SHOWN),
+        chart(
+            search_gains,
+            study,
+            SHOWN,
             key="search_gains",
             alt=" ".join(findings).replace("**", ""),
         )
@@ -42,14 +37,15 @@ def _recorded() -> None:
     st.markdown(_table(study))
     st.caption(
         "Taken off: share of nearest plane's loss with the same order and grid, median of the "
-        "layers. Bits: what that is worth in bits a weight at equal entropy of the codes, "
-        "$\\frac12\\log_2$ of the ratio of the losses less what the new codes' entropy is larger. Seconds: of one "
+        "layers. Bits: what that is worth in bits a weight if the codes are compressed (*Without clipping*), "
+        "$\\frac12\\log_2$ of the ratio of the losses, less the growth of the codes' entropy. Seconds: of one "
         f"processor core, median of the {int(np.median(study.columns))}-input layers. "
         f"Windows of {study.window} tokens drawn from {study.text} and {study.held_out_text}; {study.bits} bits, "
         f"groups of {study.group_size}, {study.scale_rule} scales, λ = {study.damping:g}. "
-        f"Good order: {study.order}; bad: its reverse. K-best with two children. "
+        f"Good order: {study.order}; bad: its reverse. K-best: each partial code offers its two nearest integers. "
         f"Recorded {study.date} with `{study.command} --record`."
     )
+    whole_layer()
 
 
 def _findings(study: RecordedSearchStudy) -> list[str]:
@@ -71,7 +67,7 @@ def _findings(study: RecordedSearchStudy) -> list[str]:
     moved, beam = (study.taken_off(decoder)[0] for decoder in (SHOWN[-1], WIDTHS[1]))
     found.append(
         f"In {int(np.sum(moved > beam))} of the {len(study.layers)} layers those moves take more off than K = 16 "
-        "does: a beam soon has one choice left for what was rounded early, a move can still change it."
+        "does. The partial codes kept soon agree on what was rounded early, and a move can still change it."
     )
     repaired = study.loss[study.place("coordinate_descent", 1, "reversed", "clip")]
     plain = study.loss[study.place("nearest_plane", 1, "good", "clip")]

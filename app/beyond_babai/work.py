@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app.cached import searches_compared
+from app.chart import chart
 from app.figures.loss_against_work import loss_against_work_plot
 from app.figures.numbers import percent, short
 from app.lesson_options import chosen
@@ -34,8 +35,9 @@ def loss_and_work(problem: Problem) -> None:
     picture, words = st.columns([3, 2], gap="large")
     findings = _findings(compared)
     with picture:
-        st.plotly_chart(
-            loss_against_work_plot(compared),
+        chart(
+            loss_against_work_plot,
+            compared,
             key="loss_against_work",
             alt=" ".join(findings).replace("**", ""),
         )

@@ -9,7 +9,7 @@ from app.classroom.seat import be_seen, is_teacher, place
 from app.classroom.tally import Place
 from app.navigation import CHAPTERS, pages
 
-PUPIL_SECONDS = 3.0  # between two looks at what the teacher does
+PUPIL_SECONDS = 4.0  # between two looks at what the teacher does
 TEACHER_SECONDS = 3.0
 
 # A presenter's remote sends Page Down and Page Up; the stepper knows the arrows. A button that was

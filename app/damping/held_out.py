@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.cached import overfitting_measured
+from app.chart import chart
 from app.figures.damping_curves import HeldOut, held_out_by_damping
 from app.figures.numbers import percent
 from app.figures.palette import ANSWER, LEG, TARGET
@@ -39,13 +40,17 @@ def made_up_layer() -> None:
         st.markdown("\n".join(f"- {sentence}" for sentence in overfitting_sentences(found)))
         st.caption(
             f"A layer of {ROWS} rows and {INPUTS} inputs, drawn from a Gaussian whose covariance has "
-            f"eigenvalues like $k^{{-1.5}}$. {BITS} bits, absmax, codes not clipped, largest diagonal first. "
+            f"eigenvalues like $k^{{-1.5}}$. {BITS} bits, scales that just reach the largest weight (absmax), "
+            "codes kept, act-order. "
             "The loss on new inputs is exact, from the covariance itself."
         )
     with picture:
         series = HeldOut(f"{samples} inputs", TARGET, "circle", found.held_out, found.calibration)
-        st.plotly_chart(
-            held_out_by_damping(found.dampings.tolist(), [series], found.nearest),
+        chart(
+            held_out_by_damping,
+            found.dampings.tolist(),
+            [series],
+            found.nearest,
             key="overfitting",
             alt=" ".join(overfitting_sentences(found)).replace("**", ""),
         )
@@ -91,8 +96,11 @@ def real_layer() -> None:
             HeldOut(f"{tokens:,} tokens", color, symbol, layer.held_out[i], layer.own[i])
             for i, (tokens, (color, symbol)) in enumerate(zip(study.tokens, LOOKS, strict=True))
         ]
-        st.plotly_chart(
-            held_out_by_damping(study.dampings, series, layer.nearest),
+        chart(
+            held_out_by_damping,
+            study.dampings,
+            series,
+            layer.nearest,
             key="recorded_damping",
             alt=" ".join(sentences).replace("**", ""),
         )

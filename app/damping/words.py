@@ -34,7 +34,7 @@ def nearest_quiz(problem: Problem, path: Sequence[DampedRounding]) -> None:
         "the λ in the picture, makes nearest plane find the same codes, and keeps it there?",
         list(ANSWERS.values()),
         right,
-        f"{start} An error is passed on in proportion to $H_{{ij}}$ over the pivot. Damping leaves $H_{{ij}}$ "
+        f"{start} Of an error, about $H_{{ij}}$ over the pivot is passed on. Damping leaves $H_{{ij}}$ "
         "as it is and raises the pivot, so what is passed on shrinks like $1/\\lambda$. A code changes "
         "when it no longer carries the centre past a half.",
         key=f"damping {problem!r}",
@@ -58,10 +58,9 @@ def number_to_remember() -> None:
     best = [study.best(layer, few) for layer in study.layers]
     lesson.takeaway(
         f"{study.middle_of_usual_over_best(few):.2f} times",
-        f"the least possible loss on text not seen is what the usual λ = 0.01 has when a real layer is "
-        f"calibrated with {few:,} tokens: the middle of {len(best)} layers. There the best λ is "
-        f"{min(best):g} to {max(best):g}. With {many:,} tokens the usual λ has "
-        f"{study.middle_of_usual_over_best(many):.2f} times the least.",
+        f"With the usual λ = 0.01 a real layer that is calibrated with {few:,} tokens has this many times the "
+        f"least loss on held-out text (the median of {len(best)} layers). The best λ is then {min(best):g} to "
+        f"{max(best):g}. With {many:,} tokens it has {study.middle_of_usual_over_best(many):.2f} times the least.",
         command=study.command,
         date=study.date,
         doubt="“Least” is over the λ of a coarse list, for one model, one grid and one draw of the text. "

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app.cached import closest_codes, sampled_loss_ratios
+from app.chart import chart
 from app.figures.bound_bars import percent
 from app.figures.numbers import short, vector
 from app.figures.ratio_dots import ratio_dots
@@ -36,8 +37,11 @@ def how_far_from_the_best(problem: Problem) -> None:
     closest = closest_codes(problem)
     law = None if closest is None else loss_is_near_the_least(problem, closest)
     here = None if law is None or law.void else float(law.left)
-    st.plotly_chart(
-        ratio_dots(ratios, limit, here),
+    chart(
+        ratio_dots,
+        ratios,
+        limit,
+        here,
         key="loss_ratios",
         alt=f"Loss over least possible loss of {COMPARED} targets, sorted: "
         f"1 for {percent(float(np.mean(ratios <= 1 + 1e-9)))}, at most {ratios.max():.4g}. "

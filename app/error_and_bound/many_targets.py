@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import shared_problem
+from app.chart import chart
 from app.error_and_bound.sample import Sample, findings, sample_controls
 from app.figures.share_histogram import (
     A_THIRD,
@@ -28,17 +29,16 @@ def many_targets(problem: Problem, sample: Sample) -> None:
     if shared_problem.shows("controls"):
         sample_controls(problem)
     here = problem.babai.squared_distance / _bound(problem)
-    st.plotly_chart(
-        share_histogram(
-            sample.shares,
-            sample.rounded.clipped,
-            [
-                A_THIRD,
-                mean_mark(sample.shares, "targets"),
-                target_mark(here),
-                bound_mark(sample.rounded.clipped),
-            ],
-        ),
+    chart(
+        share_histogram,
+        sample.shares,
+        sample.rounded.clipped,
+        [
+            A_THIRD,
+            mean_mark(sample.shares, "targets"),
+            target_mark(here),
+            bound_mark(sample.rounded.clipped),
+        ],
         key="many_targets",
         alt=f"Histogram of loss over bound of {len(sample.shares)} targets. "
         f"Mean {sample.shares.mean():.4f}. The target above stands at {here:.4f}.",

@@ -3,14 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from app.cached import drawn_once
+from app.chart import chart
 from app.figures.bound_bars import percent
 from app.figures.share_histogram import row_histogram
 from app.order_names import ORDER_NAMES
 from lattice_core.recorded_row_shares import LayerRowShares, recorded_row_shares
 
 
-@drawn_once
 def real_rows() -> None:
     """Loss over bound of the rows of two layers, every code kept and clipped."""
     recorded = recorded_row_shares()
@@ -45,8 +44,10 @@ def real_rows() -> None:
 
 
 def _rows_figure(layer: LayerRowShares, shares: np.ndarray, void: np.ndarray, kind: str) -> None:
-    st.plotly_chart(
-        row_histogram(shares, void),
+    chart(
+        row_histogram,
+        shares,
+        void,
         key=f"rows_{layer.layer}_{kind}",
         alt=f"Histogram of loss over bound of the rows of {layer.layer}, codes {kind}. "
         f"Mean {shares.mean():.3f}.",

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from app.cached import rounded_targets
 from app.figures.bound_bars import percent
 from app.figures.numbers import short
-from lattice_core import ManyRoundings, Problem, nearest_plane_of_many
-from lattice_core.bound_laws import drawn_targets, share_error, shares_of_the_bound
+from lattice_core import ManyRoundings, Problem
+from lattice_core.bound_laws import share_error, shares_of_the_bound
 from lattice_core.inputs import FloatArray
 
 COUNTS = (200, 1000, 5000, 20000)
@@ -31,10 +32,9 @@ def draw_sample(problem: Problem) -> Sample:
     """The targets that the controls ask for."""
     chosen = st.session_state
     seed = chosen.get("bound_seed", 0)
-    targets = drawn_targets(
+    targets, rounded = rounded_targets(
         problem, chosen.get("bound_count", 5000), seed, chosen.get("bound_beyond", 0.5)
     )
-    rounded = nearest_plane_of_many(problem.lattice, targets, problem.order_indices, problem.grid)
     return Sample(targets, rounded, shares_of_the_bound(problem, rounded), seed)
 
 
@@ -74,14 +74,14 @@ def findings(problem: Problem, sample: Sample) -> str:
         )
     beyond = int(np.count_nonzero(shares > 1))
     kept = (
-        f" Of the {count - clipped:,} others none loses more than the bound, "
+        f" Of the {count - clipped:,} others none loses more than the bound; "
         f"the most is {short(float(shares[~void].max()))} of it."
         if clipped < count
         else ""
     )
     return (
         f"**{clipped:,}** of {count:,} targets ({percent(clipped / count)}) have a clipped code, so "
-        f"their bound is void: {beyond:,} of them lose more, up to "
+        f"their bound is void: {beyond:,} of them lose more than it, up to "
         f"{short(float(shares.max()))} times as much.{kept}"
     )
 

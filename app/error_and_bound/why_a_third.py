@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.cached import drawn_once
+from app.chart import chart
 from app.figures.mean_square import mean_square_figure
 from app.figures.numbers import short
 from lattice_core import Problem, expected_loss
@@ -24,18 +24,13 @@ def why_a_third(problem: Problem) -> None:
             "the box is one such integral for each edge, with the numbers of this problem:"
         )
     with picture:
-        _parabola()
+        chart(
+            mean_square_figure,
+            key="mean_square",
+            alt="The parabola u² from −½ to ½. It ends at a quarter. The area under it is that of a "
+            "rectangle of height one twelfth.",
+        )
     st.latex(_integral(problem))
-
-
-@drawn_once
-def _parabola() -> None:
-    st.plotly_chart(
-        mean_square_figure(),
-        key="mean_square",
-        alt="The parabola u² from −½ to ½. It ends at a quarter. The area under it is that of a "
-        "rectangle of height one twelfth.",
-    )
 
 
 def _integral(problem: Problem) -> str:

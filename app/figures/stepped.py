@@ -29,6 +29,10 @@ class SteppedFigure:
 
     def to_json(self) -> str:
         """What the browser draws."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         layout = {"template": _template(), **self._described["layout"]}
         text: str = pio.to_json(
             self._described | {"layout": layout}, validate=False, remove_uids=False

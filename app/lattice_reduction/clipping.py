@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import shared_problem
+from app.chart import chart
 from app.figures.numbers import short, vector
 from app.figures.skewed_grid import skewed_grid
 from lattice_core import Problem
@@ -16,8 +17,8 @@ def why_not_on_a_grid(problem: Problem, reduced: ReductionStage) -> None:
         "In the coordinates of the weights the grid is a box: each code has its own two ends. In the "
         "coordinates $z'$ of the reduced basis the same codes fill a **slanted** box. Whether $z'_1$ "
         "is allowed depends on $z'_2$, which is not known yet or can no longer be changed. So nearest "
-        "plane cannot mind the grid there, and clipping its answer afterwards is not what it would "
-        "have chosen."
+        "plane cannot keep to the grid there. And to clip its answer afterwards gives other codes than it "
+        "would have chosen."
     )
     if problem.grid is None:
         st.markdown("So far every integer is allowed.")
@@ -28,7 +29,7 @@ def why_not_on_a_grid(problem: Problem, reduced: ReductionStage) -> None:
     if found.inside:
         verdict = (
             f"Here it went well: $z$ = {vector(reduced.codes)} is on the grid of {problem.bits} bits. "
-            "Nothing has seen to that."
+            "That is luck: nothing has kept it there."
         )
     else:
         verdict = (
@@ -41,17 +42,16 @@ def why_not_on_a_grid(problem: Problem, reduced: ReductionStage) -> None:
         f"| reduced basis, every integer allowed | {vector(reduced.codes)} | {short(reduced.loss)} |\n"
         f"| the same, clipped afterwards | {vector(found.clipped_codes)} | "
         f"{short(found.clipped_loss)} |\n"
-        f"| own basis, grid minded at each step | {vector(problem.babai.codes)} | "
+        f"| own basis, on the grid at each step | {vector(problem.babai.codes)} | "
         f"{short(found.kept_inside_loss)} |"
     )
     if problem.size == 2:
-        st.plotly_chart(
-            skewed_grid(
-                problem.grid,
-                reduced.codes,
-                reduced.reduced_codes,
-                codes_from_reduced(problem, reduced),
-            ),
+        chart(
+            skewed_grid,
+            problem.grid,
+            reduced.codes,
+            reduced.reduced_codes,
+            codes_from_reduced(problem, reduced),
             key="skewed_grid",
             alt="The codes of the grid: a square in the coordinates of the weights, a slanted "
             "parallelogram in those of the reduced basis.",

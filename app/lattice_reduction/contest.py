@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.background_job import Job
 from app.cached import background_jobs, reduction_contest
+from app.chart import chart
 from app.figures.contest_profile import contest_profile
 from app.figures.numbers import percent, short
 from app.lattice_reduction.bkz_job import (
@@ -67,8 +68,9 @@ def contest() -> None:
     )
     if not obstacle:
         _bkz(asked, job)
-    st.plotly_chart(
-        contest_profile(contenders),
+    chart(
+        contest_profile,
+        contenders,
         key="contest_profile",
         alt="Gram-Schmidt lengths of each basis, on a logarithmic scale. Their geometric mean is the "
         f"same. {_spread_words(contenders)}",

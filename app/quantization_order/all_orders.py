@@ -89,7 +89,7 @@ def cloud_sentences(orders: AllOrders) -> str:
         greedy = "Min-pivot has the smallest bound of all."
     else:
         greedy = (
-            f"Min-pivot has the bound number {place}, {kept.bounds[row] / kept.bounds[best]:.3f} "
+            f"Min-pivot's bound is number {place} from below, {kept.bounds[row] / kept.bounds[best]:.3f} "
             f"times the smallest, which is that of {order_text(kept.orders[best])}."
         )
     points = "one lattice point" if answers == 1 else f"{answers} different lattice points"

@@ -5,6 +5,7 @@ import streamlit as st
 
 from app import shared_problem
 from app.cached import min_pivot_measured
+from app.chart import chart
 from app.figures.edge_bars import edges_figure
 from app.figures.numbers import short
 from app.figures.order_cloud import cloud_figure
@@ -38,8 +39,11 @@ def order_details(problem: Problem, orders: AllOrders) -> None:
 
 
 def _boxes(problem: Problem, orders: AllOrders) -> None:
-    st.plotly_chart(
-        edges_figure(orders.kept, orders.named, orders.floor),
+    chart(
+        edges_figure,
+        orders.kept,
+        orders.named,
+        orders.floor,
         key="edges",
         alt="The squared edges of the box of each named order, end to end, beside the floor.",
     )
@@ -60,8 +64,9 @@ def _boxes(problem: Problem, orders: AllOrders) -> None:
 
 def _greedy(problem: Problem) -> None:
     st.markdown(
-        "Min-pivot looks one step ahead. With two inputs of equal spacing that is enough: the shorter "
-        "first is best. From three on, a short arrow taken now may leave a long one for later. "
+        "Min-pivot looks one step ahead. With two inputs of equal spacing that is enough: to take the "
+        "shorter first, and so to round it last, is best. From three on, a short arrow taken now may leave a long "
+        "one for later. "
         "How often does another order have a smaller $\\sum_j D_j$?"
     )
     st.markdown(study_table([min_pivot_measured(size, DRAWS) for size in SIZES], problem.size))
@@ -93,7 +98,7 @@ def _defect(problem: Problem, orders: AllOrders) -> None:
     st.caption(
         "Projecting only shortens, so no edge is longer than its $b_j$: the limit above is "
         "$\\frac14\\sum_j\\lVert b_j\\rVert^2$. The limit below is the floor. With vectors of one length "
-        "the two limits are $\\text{defect}^{2/c}$ apart, so a small defect leaves the order little to "
+        "the two limits differ by the factor $\\text{defect}^{2/c}$, so a small defect leaves the order little to "
         "change. A large one only leaves it room: it does not say which order is good, nor how large "
         "the loss of one target is."
     )
@@ -110,8 +115,11 @@ def _clipping(problem: Problem, orders: AllOrders) -> None:
         f"measurement). {clipping_sentence(orders, orders.clipped)}"
     )
     st.markdown(clipping_table(orders, orders.clipped, problem.order))
-    st.plotly_chart(
-        cloud_figure(orders.clipped, orders.named, orders.floor),
+    chart(
+        cloud_figure,
+        orders.clipped,
+        orders.named,
+        orders.floor,
         key="clipped_cloud",
         alt="Every order as a point, its bound across and its loss on the grid upwards. "
         "Orders that clip may lie above the line where the loss is the bound.",

@@ -76,7 +76,8 @@ def rotation_section(problem: Problem) -> None:
     st.subheader("What a rotation of the inputs changes", anchor="rotation")
     st.markdown(
         "With an orthonormal matrix $Q$ a layer can be written as $Xw = (XQ)(Q^\\top w)$. Before rounding "
-        "nothing changes. But now the columns of $XQ$ and the entries of $Q^\\top w$ are rounded along. "
+        "nothing changes. But now it is the entries of $Q^\\top w$ that are rounded, in the lattice of the columns of "
+        "$XQ$. "
         f"{_matrix(problem.size)}"
     )
     try:
@@ -153,6 +154,7 @@ def _meaning(problem: Problem, before: RotationSide, after: RotationSide) -> str
         "Inputs of unequal size that have little to do with each other are evened out. Two inputs of "
         "one size that go together become their sum, long, and their difference, short: at right "
         "angles, but less even.\n\n"
-        "Real models have a few outlying inputs and weights; there it is said that more orthogonal inputs "
-        "quantize better, and the largest weight, which sets the spacing, shrinks too."
+        "Real models have a few outlying inputs and weights. A rotation spreads them over all coordinates, and the "
+        "largest weight, which sets the spacing, usually shrinks. It is often said that more orthogonal inputs "
+        "quantize better: for the bound that is so if their pivots are more even."
     )

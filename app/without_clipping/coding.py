@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.cached import toy_coded
+from app.chart import chart
 from app.figures.code_histogram import code_histogram, shares_of
 from app.figures.huffman import tree_figure
 from app.figures.numbers import percent, short
@@ -85,8 +86,9 @@ def _toy(toy: "ToyCoding") -> None:
         )
     st.markdown(
         "**Which scale?** The search codes the layer, sees how many bits it took, and tries again. It begins "
-        "with some of the rows, which is quick. Then whole layers: a secant, kept inside the interval that "
-        "is still possible: where a bisection tries the middle, it tries where a straight line meets the target."
+        "with some of the rows, which is quick, and goes on with the whole layer. A bisection would try the middle of "
+        "the interval that is still possible; this search tries where a straight line through the trials meets the "
+        "target."
     )
     target = float(chosen("coded_size"))
     stepper(
@@ -128,8 +130,11 @@ def _real() -> None:
     outside = sum(n for code, n in coded.count_of.items() if not grid.low <= code <= grid.high)
     picture, numbers = st.columns([3, 2], gap="large")
     with picture:
-        st.plotly_chart(
-            code_histogram(coded.count_of, coded.word_of, (grid.low, grid.high)),
+        chart(
+            code_histogram,
+            coded.count_of,
+            coded.word_of,
+            (grid.low, grid.high),
             key=f"codes_{layer.layer}_{bits}",
             alt=f"Histogram of the {len(coded.values)} different codes of {layer_title(layer)}. Most frequent: "
             f"{shares_of(coded.count_of)}. Frequent codes have short words.",
@@ -156,8 +161,9 @@ def _real_table(coded: CodedLayer) -> None:
         f"| its tables and widths | | {coded.ans_table_bytes:,} |"
     )
     st.caption(
-        "ANS can go below the entropy of all codes together: it has a table for each width of codes, since rows "
-        "and columns spread differently."
+        "**ANS** (asymmetric numeral systems) is a coder without whole-bit words. Here it goes by more than one table, "
+        "one for each width of codes, since rows and columns spread differently. So it can go below the entropy of "
+        "all codes together."
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from app.chart import chart
 from app.figures.numbers import percent, short, symbol
 from app.figures.plane import NBSP
 from app.figures.spacing import edge_bars, edge_profile, rate_loss_figure
@@ -20,12 +21,13 @@ def spaced_columns(problem: Problem) -> None:
     """Edges before and after, on the problem and on the layer."""
     st.subheader("Third way: space the columns", anchor="spacing")
     st.markdown(
-        "Once codes have no limit, nothing forces one scale on all columns. A step in column $j$ moves the point by "
-        "the edge $s_j R_{jj}$ of the box. **WaterSIC** chooses $s_j \\propto 1/R_{jj}$. **To the lattice:** the "
+        "Once codes have no limit, nothing forces one scale on all columns. The planes of column $j$ are an edge "
+        "$s_j R_{jj}$ of the box apart, $R_{jj} = \\sqrt{D_j}$. **WaterSIC** chooses $s_j \\propto 1/R_{jj}$. **To "
+        "the lattice:** the "
         "box becomes a cube, and its bound is the floor that no order could reach (law L10). "
         "**To quantization:** columns that matter are rounded finely, others coarsely. With HPTQ's one scale "
-        "the same loss costs $\\frac12 \\log_2(\\text{mean } D / \\text{geometric mean } D)$ bits a weight more, at "
-        "high rates."
+        "the same loss costs $\\frac12 \\log_2(\\text{mean } D / \\text{geometric mean } D)$ bits a weight more, as "
+        "long as bits are many."
     )
     layer = layer_on_show()
     small, real = st.columns(2, gap="large")
@@ -33,8 +35,10 @@ def spaced_columns(problem: Problem) -> None:
         _small(problem)
     with real:
         st.markdown(f"**A real layer** ({layer_title(layer)}): {layer.columns:,} columns")
-        st.plotly_chart(
-            edge_profile(layer.edges, layer.spaced_edges),
+        chart(
+            edge_profile,
+            layer.edges,
+            layer.spaced_edges,
             key=f"edges_{layer.layer}",
             alt=f"Squared edges of {layer.columns} columns. With one scale from {short(float(layer.edges.max()))} "
             f"down to {short(float(layer.edges.min()))} of their geometric mean; spaced, all near 1.",
@@ -54,10 +58,12 @@ def _small(problem: Problem) -> None:
     before, after = (_edges(make(problem))[order] for make in (one_spacing, spaced_by_pivots))
     wasted = excess_rate(pivots(problem.damped_hessian, order))
     st.markdown("**The small problem above**: squared edges $D_j s_j^2$ in the order of rounding")
-    st.plotly_chart(
-        edge_bars(
-            before, after, [symbol("w", int(j)) for j in order], "squared edge, same product"
-        ),
+    chart(
+        edge_bars,
+        before,
+        after,
+        [symbol("w", int(j)) for j in order],
+        "squared edge, same product",
         key="small_edges",
         alt=f"Squared edges with one scale {', '.join(map(short, before))}; spaced {', '.join(map(short, after))}.",
     )
@@ -81,12 +87,15 @@ def rate_and_loss() -> None:
         "theory answers by **reverse water-filling** (L21): directions in which a weight hardly matters get no bits, "
         "all others are off by the same. Real weights are no Gaussian draws. So this is **a reference, not a law of "
         "this layer**, and a method may lie below it. Rounding to integers with an ideal coder stands "
-        f"{SCALAR_LATTICE_GAP:.3f} bits above it at high rates: a cube instead of a ball."
+        f"{SCALAR_LATTICE_GAP:.3f} bits above it when bits are many, for its box is at best a cube, and a ball "
+        "would be best."
     )
     picture, numbers = st.columns([3, 2], gap="large")
     with picture:
-        st.plotly_chart(
-            rate_loss_figure(layer, bits),
+        chart(
+            rate_loss_figure,
+            layer,
+            bits,
             key=f"rate_loss_{layer.layer}_{bits}",
             alt=f"Relative loss against stored bits for six methods on {layer_title(layer)}, over the Gaussian "
             "reference. Nearest first: "
