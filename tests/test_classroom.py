@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from test_pages import open_page, texts
 
 from app import cached
+from app.classroom import share
 from lattice_core import PRESETS
 
 
@@ -139,3 +140,17 @@ def test_links_for_a_class_hold_the_problem_and_one_new_room() -> None:
     assert len(rooms) == 1
     assert all("problem=three_inputs" in link for link in links)
     assert [link.endswith("teach=1") for link in links] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "for_others"),
+    [
+        ("http://localhost:8501/a", "localhost", "http://localhost:8501/a"),
+        ("http://localhost:8501/a", "0.0.0.0", "http://192.0.2.9:8501/a"),
+        ("http://192.0.2.9:8501/a", "0.0.0.0", "http://192.0.2.9:8501/a"),
+        ("https://class.example/a", "localhost", "https://class.example/a"),
+    ],
+)
+def test_links_for_a_class_are_what_others_can_open(monkeypatch, address, host, for_others) -> None:
+    monkeypatch.setattr("app.serving._of_this_machine", lambda host: ["192.0.2.9"])
+    assert share._for_others(address, host) == for_others

@@ -24,8 +24,9 @@ _remote = st.components.v2.component(
             if (!key || event.defaultPrevented || focus?.matches("input, textarea, [contenteditable]")) return;
             event.preventDefault();
             if (!focus?.closest(".stepper")) focus?.blur();
-            const arrow = new KeyboardEvent("keydown", { key, bubbles: true });
-            (document.activeElement ?? document.body).dispatchEvent(arrow);
+            const target = document.activeElement ?? document.body;
+            for (const kind of ["keydown", "keyup"]) // else Streamlit takes the arrow for held down with the next key
+                target.dispatchEvent(new KeyboardEvent(kind, { key, code: key, bubbles: true }));
         };
         document.addEventListener("keydown", press);
         return () => document.removeEventListener("keydown", press);
