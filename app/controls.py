@@ -116,7 +116,7 @@ def weight_and_damping_inputs() -> None:
             shown.damping,
             lambda damping: shared_problem.change(damping=damping),
             options=sorted({0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, shown.damping}),
-            help="Adds λ · mean(diag H) to the diagonal of H. Large λ: plain rounding.",
+            help="Adds λ · mean(diag H) to the diagonal of H = XᵀX. With a large λ all is rounded to nearest.",
         )
 
 

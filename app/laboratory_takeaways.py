@@ -24,7 +24,7 @@ def real_layers() -> None:
     )
     lesson.takeaway(
         percent(ratio),
-        f"of back to front's $\\sum_j D_j$ is what min-pivot has, on the median of {len(survey.layers)} layers. "
+        f"Min-pivot's $\\sum_j D_j$ as a share of back to front's: the median of {len(survey.layers)} layers. "
         "The order costs nothing once the codes are stored in their places.",
         command=survey.command,
         date=survey.date,
@@ -42,8 +42,8 @@ def audit() -> None:
     )
     lesson.takeaway(
         f"{ratio:.2f} times",
-        f"the loss of the best of four orders is what GPTQ's default, front to back, leaves on the median of "
-        f"{len(survey.layers)} layers, at {survey.bits} bits. An audit finds such an order in the codes.",
+        f"GPTQ's default order, front to back, has this many times the loss of the best of four orders: the median "
+        f"of {len(survey.layers)} layers, at {survey.bits} bits. An audit finds such an order in the codes.",
         command=survey.command,
         date=survey.date,
         doubt="An audit is as good as its $H$: on other text than the layer was made with, no order may explain "
@@ -62,8 +62,9 @@ def whole_model() -> None:
     beside = f" GPTQ on a grid of that size has {short(gptq.perplexity)}." if gptq else ""
     lesson.takeaway(
         f"{best.perplexity / study.reference_perplexity:.2f} times",
-        f"the original's perplexity, {short(best.perplexity)} instead of {short(study.reference_perplexity)}, is the "
-        f"least that any method here reaches at {SIZE:g} bits a weight: {NAMES[best.contender]}.{beside}",
+        f"The least perplexity that any method here reaches at {SIZE:g} bits a weight is this many times the "
+        f"original's: {short(best.perplexity)} ({NAMES[best.contender]}) instead of "
+        f"{short(study.reference_perplexity)}.{beside}",
         command=plain(str(study.about.get("command", "?"))),
         date=plain(str(study.about.get("date", "?"))),
         doubt="A model of 135 million weights, itself once rounded to 4 bits, on one text in English. Other models "

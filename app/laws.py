@@ -27,8 +27,9 @@ def laws_panel(checks: Sequence[LawCheck]) -> None:
                 st.markdown(f"The law says nothing here: {check.void}")
             st.caption(f"Source: {check.source}")
     st.caption(
-        "$\\bar H = H + \\bar\\lambda I$ is the damped Hessian. With damping $\\lambda = 0$ it is "
-        "$H = X^\\top X$."
+        "$H = X^\\top X$ is the Hessian, $\\bar H = H + \\bar\\lambda I$ the **damped** Hessian, with "
+        "$\\bar\\lambda = \\lambda \\cdot \\mathrm{mean}(\\mathrm{diag}\\,H)$. With damping $\\lambda = 0$ "
+        "the two are the same."
     )
 
 

@@ -12,13 +12,13 @@ def nearest_plane() -> None:
     plane, off = recorded_number("nearest_plane"), recorded_number("nearest_plane_round_off")
     lesson.takeaway(
         percent(plane.value),
-        "So often does nearest plane find the closest lattice point of all, with 4 correlated inputs, "
-        f"200 random problems and 100 targets each. Rounding each weight by itself finds it for "
+        "The share of targets for which nearest plane finds the closest lattice point of all: 200 random problems "
+        "with 4 correlated inputs, 100 targets each. Round-off, each coordinate by itself, finds it for "
         f"{percent(off.value)}.",
         command=plane.command,
         date=plane.date,
-        doubt="Nearest plane is a good guess, not the answer. The more inputs, and the more they go "
-        "together, the more seldom it is the closest point. And once a code is clipped, the plane it "
+        doubt="Nearest plane gives a good guess, not the answer. The more inputs, and the more they go "
+        "together, the more seldom it finds the closest point. And once a code is clipped, the plane it "
         "wants may not be there.",
     )
 
@@ -29,7 +29,7 @@ def gptq_is_babai() -> None:
     lesson.takeaway(
         short(gap.value),
         "The largest relative gap between a centre of GPTQ and of Babai, in 200 random problems of 2 to 6 "
-        "inputs, each in four orders, clipped and not: what float64 leaves of 0.",
+        "inputs, each in four orders, clipped and not. In exact arithmetic it would be 0.",
         command=gap.command,
         date=gap.date,
         doubt="Both must round in the same order, on the same damped Hessian and with the same scales. "
@@ -44,8 +44,8 @@ def error_and_bound() -> None:
     first = recorded.layers[0]
     lesson.takeaway(
         short(round(float(first.kept.mean()), 3)),
-        f"Mean loss ÷ bound of the {len(first.kept)} rows of `{first.layer}`, every code kept. A third is "
-        "what evenly spread targets have.",
+        f"Mean loss ÷ bound of the {len(first.kept)} rows of `{first.layer}`, every code kept. For "
+        "targets spread evenly over the box it would be a third.",
         command=recorded.command,
         date=recorded.date,
         doubt="The bound holds only while no code is clipped, and for the damped Hessian on the inputs it was "
@@ -59,7 +59,7 @@ def quantization_order() -> None:
     best = recorded_number("quantization_order")
     lesson.takeaway(
         percent(best.value),
-        "So often is min-pivot the best of all 24 orders, on 4,000 random Hessians of 4 inputs: no other order "
+        "The share of 4,000 random Hessians of 4 inputs on which min-pivot is the best of all 24 orders: no other "
         "has a smaller $\\sum_j D_j$.",
         command=best.command,
         date=best.date,

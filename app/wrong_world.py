@@ -99,7 +99,7 @@ def why_harmless(problem: Problem, broken: RoundingTrace | None) -> str:
         )
     return (
         "**No law fails on this problem.** No error is pushed that could go wrong: either each rounding is "
-        "exact, or the inputs do not go together."
+        "exact, or the inputs have nothing to do with each other."
     )
 
 

@@ -19,7 +19,8 @@ def min_pivot_takes_the_shortest(problem: Problem) -> LawCheck:
     return LawCheck(
         "L11",
         "Min-pivot takes the shortest arrow left",
-        "The order comes from the algebra: the smallest diagonal entry of the Schur complement. "
+        "The order comes from the algebra: the smallest diagonal entry that elimination has left (of the Schur "
+        "complement). "
         "In the picture that is the shortest arrow once those taken before are projected out.",
         "[C] Algorithm 3",
         r"$\sqrt{D_j}$ in pivot order, by the algebra",
@@ -41,8 +42,8 @@ def greedy_pivots_satisfy_lovasz(problem: Problem) -> LawCheck:
         "L12",
         "Min-pivot's order satisfies Lovász's condition",
         r"In pivot order $R_{jj}^2 \le R_{j,j+1}^2 + R_{j+1,j+1}^2$ for every neighbouring pair: "
-        "the arrow taken was no longer than the next one was at that moment. It is half of what "
-        "lattice reduction (LLL) asks of a basis.",
+        "the arrow taken was no longer than the next one was at that moment. It is one of "
+        "the two conditions that *Lattice reduction* puts on a basis.",
         "greedy choice; [C] Algorithm 3",
         r"$R_{jj}^2$",
         left,

@@ -20,7 +20,7 @@ def page() -> None:
         "layer has now; and **$H = X^\\top X$**, where $X$ holds inputs of the layer, a row for each "
         "token of some text. $H$ knows what errors cost: where a row $w$ of $W$ became $q$, the output "
         "has changed by $\\lVert X(q-w)\\rVert^2 = (q-w)^\\top H\\,(q-w)$ in squares, the **loss**.\n\n"
-        "The numbers of $Q$ are multiples $q_j = s_j z_j$: a whole number $z_j$, the **code**, times a "
+        "The numbers of $Q$ are multiples $q_j = s_j z_j$: an integer $z_j$, the **code**, times a "
         "**scale** $s_j$ that neighbours share."
     )
     if missing := torch_is_missing():

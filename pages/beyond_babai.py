@@ -31,7 +31,8 @@ def page() -> None:
     st.markdown(
         "Nearest plane chooses an integer, moves on, and never looks back. All its possible choices form a "
         "**tree**: each level is a weight in the order of rounding, each node a *partial code*, and the "
-        "number in a node is the integer chosen there. A node's loss so far never shrinks further down. "
+        "number in a node is the integer chosen there. The *loss so far*, of the steps down to a node, never "
+        "shrinks further down. "
         "Nearest plane walks one path. **To the lattice** looking further means other planes; **to "
         "quantization** it means other roundings that later weights can make up for."
     )

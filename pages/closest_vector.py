@@ -43,11 +43,12 @@ from lattice_core.rounding_answers import rounding_answers
 def page() -> None:
     lesson.title("Closest vector", "Why is quantizing a search for the closest point of a lattice?")
     st.markdown(
-        "A row of weights $w$ is to be replaced by $q_j = s_j z_j$: integers $z_j$, the **codes**, times grid "
-        "spacings $s_j$. An error costs what the inputs $X$ make of it: $\\lVert Xq - Xw \\rVert^2$. The points "
-        "$Xq$ are all integer combinations of two vectors, $b_j = s_j X_j$ with $X_j$ the $j$-th column: a "
-        "**lattice**. $y = Xw$ is a **target** beside it. So the best codes belong to the lattice point **closest** "
-        "to $y$."
+        "A layer multiplies its inputs $X$, one row for each token of a sample text, by each row $w$ of its "
+        "weights. To store $w$ in few bits, its entries are replaced by $q_j = s_j z_j$: integers $z_j$, the "
+        "**codes**, times grid spacings $s_j$. The **loss** is what this does to the output: "
+        "$\\lVert Xq - Xw \\rVert^2$. The points $Xq$ are all integer combinations of the vectors "
+        "$b_j = s_j x_j$, with $x_j$ the $j$-th column of $X$; here there are two. Such points form a **lattice**, "
+        "and $y = Xw$ is a **target** beside it. So the best codes belong to the lattice point **closest** to $y$."
     )
     if shared_problem.shows("controls"):
         problem_controls(sizes=(2,))
@@ -117,13 +118,13 @@ def _number_to_remember() -> None:
     off = disagreement_share(PRESETS["skewed"].problem.lattice, "round_off", "closest")
     lesson.takeaway(
         percent(plane.value),
-        "So many of all targets nearest plane does **not** send to the closest point, on the preset *Skewed*. "
-        f"Round-off misses {percent(off)} there. Areas of polygons, not draws.",
+        "The share of all targets that nearest plane does **not** send to their closest lattice point, in the "
+        f"problem *Skewed*. Round-off misses {percent(off)} there. Both are areas of polygons, exact and not sampled.",
         command=plane.command,
         date=plane.date,
         doubt="Two inputs are easy: their closest point is found by trying a few. With $c$ inputs the number of "
-        "candidates grows exponentially, and the shares found by quick methods shrink. A grid of few bits "
-        "ends somewhere: there the best code may not exist. And the loss is that of the calibration inputs, "
+        "candidates grows exponentially, and quick methods find it ever more seldom. A grid of few bits "
+        "ends somewhere, and the best code may lie beyond its end. And the loss is that of the calibration inputs, "
         "not of the inputs to come.",
     )
 
@@ -131,11 +132,13 @@ def _number_to_remember() -> None:
 def _same_from_every_side() -> None:
     st.subheader("Turn the picture", anchor="turn")
     st.markdown(
-        "The loss needs only lengths and angles of $b_1$ and $b_2$, and these are in $\\bar H$: "
+        "The loss needs only lengths and angles of $b_1$ and $b_2$, and these are in $\\bar H$, which is "
+        "$X^\\top X$ with a little added to its diagonal (lesson *Damping*): "
         "$\\langle b_i, b_j \\rangle = s_i s_j \\bar H_{ij}$. Thousands of rows of $X$ and a triangle of three numbers "
         "with the same $X^\\top X$ give the same lattice, turned. So a small picture shows all there is. "
         "Turn it, or turn it over: no code and no loss changes.\n\n"
-        "**The shape of a cell** is what an algorithm is. Round-off's cell has the basis vectors as sides; the "
+        "**The shape of its cells** is all that tells one algorithm from another. Round-off's cell has the basis "
+        "vectors as sides; the "
         "box has the vector that is rounded last, and the other made upright; the Voronoi cell knows no "
         "basis at all. Another basis of the same lattice changes the first two. *Lattice reduction* makes "
         "use of that."

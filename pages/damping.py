@@ -28,9 +28,10 @@ def page() -> None:
         "GPTQ does not use $H = X^\\top X$ but $\\bar H = H + \\lambda \\cdot "
         "\\mathrm{mean}(\\mathrm{diag}\\,H) \\cdot I$. **To quantization** it says: an error of a "
         "weight costs something by itself, whatever the inputs do. **To the lattice** it says: append "
-        "$\\mu I$ below $X$. Each basis vector gets a coordinate of its own, and all of them turn "
-        "towards right angles. Each step below has a larger $\\lambda$. The lattice is seen from its "
-        "target, divided by $\\sqrt{1 + \\lambda}$ to stay in view."
+        "$\\mu I$ below $X$, with $\\mu^2$ the number added. Each basis vector gets a coordinate of its own, and "
+        "all of them turn "
+        "towards right angles. Each step below has a larger $\\lambda$. The picture "
+        "is centred at the target and shrunk by $\\sqrt{1 + \\lambda}$, to stay in view."
     )
     if shared_problem.shows("controls"):
         problem_controls(sizes=SIZES)
@@ -48,7 +49,10 @@ def page() -> None:
         _picture(problem, path)
         if shared_problem.shows("controls"):
             weight_and_damping_inputs()
-            st.caption("This λ is the problem's own. The steps have theirs; it is marked below.")
+            st.caption(
+                "This λ is the problem's own, as on the other pages. Each step has another. The problem's is "
+                "marked in the curve below."
+            )
     with numbers:
         if shared_problem.shows("numbers"):
             appended_block(problem, path[step].damping)
@@ -123,8 +127,9 @@ def _curve(problem: Problem, path: Sequence[DampedRounding], step: int) -> None:
         st.markdown(
             "- The **loss on the data** $\\lVert X(q - w)\\rVert^2$ jumps where a code changes, and ends "
             "at that of rounding to nearest.\n"
-            "- The **damped loss** also charges $\\bar\\lambda\\,\\lVert q - w\\rVert^2$. It is never "
-            "the smaller one, and never above its bound.\n"
+            "- The **damped loss** also charges $\\bar\\lambda\\,\\lVert q - w\\rVert^2$, with "
+            "$\\bar\\lambda = \\mu^2$. It is never the smaller one and, unless a code is clipped, never above its "
+            "bound.\n"
             "- **The trap.** Take the codes of the damped problem, but the pivots of $H$ alone. The "
             f"number looks like a bound. {trap_sentence(path)}\n"
             "- The damping that the problem itself has, on the other pages, is marked."

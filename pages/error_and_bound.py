@@ -116,7 +116,8 @@ def _try(problem: Problem) -> None:
             ),
             Try(
                 "Far from the best",
-                "A close call at the short step, then half the long edge: nearly γ² times the least.",
+                "A close call along the short edge, then half of the long edge is paid: the loss is nearly γ² times "
+                "the least.",
                 far,
                 far.size + 1,
             ),

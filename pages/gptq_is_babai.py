@@ -113,7 +113,7 @@ def _obq(problem: Problem, step: int) -> None:
         obq_table(problem, step)
     greedy = obq(problem.damped_hessian, problem.weights, problem.scales, problem.grid)
     names = ", ".join(symbol("w", step.index) for step in greedy.steps)
-    st.caption(f"Left to choose at every step, OBQ rounds {names}.")
+    st.caption(f"Free to choose at every step, OBQ rounds {names}, in this order.")
 
 
 def _quiz(problem: Problem) -> None:
@@ -144,7 +144,7 @@ def _try() -> None:
         [
             Try(
                 "Independent inputs",
-                "The inputs hardly go together, so hardly anything is pushed: plain rounding will do.",
+                "The inputs hardly go together, so hardly anything is pushed: round-to-nearest will do.",
                 PRESETS["nearly_orthogonal"].problem,
                 1,
             ),
@@ -162,7 +162,7 @@ def _try() -> None:
             ),
             Try(
                 "Three random inputs",
-                "Any problem will do: the gap column stays at rounding error.",
+                "Any problem will do: the column *gap* shows what floating-point numbers leave of 0.",
                 random_problem(3, 5),
                 1,
             ),

@@ -19,7 +19,7 @@ def page() -> None:
         "$y = x W^\\top$ reads the few bits and nothing more. $W$ are the weights of a layer, and $x$ has "
         "one row for each text that is written at once. A **kernel** is a function that runs on the GPU; "
         "starting it is a **launch**.\n\n"
-        "A weight is stored as a whole number $z$, its **code**, times a **scale** $s$: $w \\approx s z$. "
+        "A weight is stored as an integer $z$, its **code**, times a **scale** $s$: $w \\approx s z$. "
         "A **group** is some neighbouring weights of a row that share $s$. An **outlier** is a weight "
         "that does not fit; it is kept aside in 16 bits. SSQR is the method that chooses them."
     )

@@ -17,7 +17,7 @@ def page() -> None:
         "from 1986: **nearest plane**, which looks for a close point of a lattice.\n\n"
         "That gives the algebra a picture, its error a bound, and the order of the weights a theory. "
         "Here you can drag, step and measure all three, first with two weights, "
-        "then on the layers of a real model. You need linear algebra; no lattices."
+        "then on the layers of a real model. You need linear algebra, and to know nothing of lattices."
     )
     next_lesson()
     dictionary()

@@ -36,9 +36,10 @@ def page() -> None:
     lesson.title("Lattice reduction", "Does a better basis of the same lattice give better codes?")
     st.markdown(
         "Many bases make the same lattice points. Nearest plane depends on the basis: its box has the "
-        "basis' Gram-Schmidt lengths as edges. An order of rounding only **sorts** the vectors. "
+        "Gram-Schmidt lengths of that basis as edges. An order of rounding only **sorts** the vectors. "
         "**Lattice reduction** may also **mix** them: subtract multiples of one from another, exchange "
-        "neighbours, again and again. For two vectors this is Lagrange's and Gauss's algorithm, "
+        "neighbours, again and again. No lattice point moves. For two vectors this is Lagrange's and Gauss's "
+        "algorithm, "
         "for more it is **LLL** (Lenstra, Lenstra, Lovász, 1982)."
     )
     if shared_problem.shows("controls"):

@@ -24,9 +24,10 @@ SIZES = (2, 3, 4, 5, 6)
 def page() -> None:
     lesson.title("Without clipping", "How can a code be kept that does not fit into its bits?")
     st.markdown(
-        "A grid of $b$ bits has $2^b$ codes. When the centre $\\zeta$ of a weight lies beyond the last of them, "
-        "the code is **clipped**. Then the error is more than half a spacing, it leaves the box, and the bound "
-        "is void (law L9). Below, each step is made twice: on the grid, and with every code kept."
+        "A grid of $b$ bits has $2^b$ codes. When the centre $\\zeta$ of a weight lies more than half a spacing "
+        "beyond the last of them, the code is **clipped** to it. The error of that step is then too large: it leaves "
+        "the box, and the bound is void (law L9). Below, each step is made twice: on the grid, and with every code "
+        "kept."
     )
     banner("wrong_outliers")
     if shared_problem.shows("controls"):

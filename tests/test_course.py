@@ -52,6 +52,7 @@ def test_glossary_finds_terms_in_names_and_meanings_and_says_when_there_is_none(
     assert all(term.page in FILES for terms in GLOSSARY.values() for term in terms)
     assert {t.name for terms in terms_with(" gram-schmidt ").values() for t in terms} == {
         "Gram-Schmidt length",
+        "Pivot",
         "Box",
     }
     app = open_page("glossary.py")

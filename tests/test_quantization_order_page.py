@@ -236,7 +236,7 @@ def test_min_pivot_missing_the_best_is_said() -> None:
     app = open_page(PAGE)
     app.button(key="try_Greedy misses").click().run()
     shown = texts(app)
-    assert re.search(r"Min-pivot has the bound number 3, 1\.196 times the smallest", shown)
+    assert re.search(r"Min-pivot.s bound is number 3 from below, 1\.196 times the smallest", shown)
     assert "A measurement, not a theorem" in shown
 
 

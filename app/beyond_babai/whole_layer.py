@@ -37,8 +37,8 @@ def whole_layer() -> None:
             args=(k,),
         )
     st.caption(
-        "Made-up weights and correlated inputs, 4 bits, groups of 64, act-order, codes kept, two children: K is "
-        "the choice above the tree. It can be cancelled after every few rows."
+        "Made-up weights and correlated inputs, 4 bits, groups of 64, act-order, codes kept. K is the choice above "
+        "the tree; each partial code offers its two nearest integers. It can be cancelled after every few rows."
     )
 
 

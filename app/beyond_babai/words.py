@@ -52,21 +52,21 @@ def ideas() -> None:
         [
             Try(
                 "Two planes instead of one",
-                "A close call at the short step. Nearest plane is wrong, K = 2 keeps the other plane.",
+                "A close call at the first step. Nearest plane is wrong, K = 2 keeps the other plane.",
                 close_call,
                 3,
                 {"search": "k_best", "beam": "2"},
             ),
             Try(
                 "Two are not enough",
-                "The closest point's beginning is third best at some level. Then switch to K = 4.",
+                "At some level the partial code of the closest point is only third best. Then switch to K = 4.",
                 random_problem(3, 32),
                 4,
                 {"search": "k_best", "beam": "2"},
             ),
             Try(
                 "Lucky dice",
-                "K = 2 misses the closest point here. Eight throws find it. Throw again: not every time.",
+                "K = 2 misses the closest point here. The best of eight runs finds it. Change the dice: not always.",
                 random_problem(4, 8),
                 9,
                 {"search": "klein", "beam": "8", "temperature": "0.3", "dice": "0"},
@@ -106,13 +106,13 @@ def number_to_remember() -> None:
     cost = float(np.median(study.seconds[places[0]] / study.seconds[places[1]]))
     lesson.takeaway(
         percent(float(np.median(calibrated))),
-        f"of nearest plane's loss is what K-best with K = 16 takes off a real layer: the median of "
+        f"The share of nearest plane's loss that K-best with K = 16 takes off a real layer: the median of "
         f"{len(study.layers)} layers of {study.model}, {study.bits} bits, nothing clipped. On held-out text "
         f"it is {percent(float(np.median(held_out)))}.",
         command=study.command,
         date=study.date,
-        doubt=f"It takes {cost:.0f} times the time of nearest plane for a few percent of the loss. At equal "
-        f"entropy of the codes that is worth **{short(round(bits, 3))} bit** a weight. On small lattices the "
+        doubt=f"It takes {cost:.0f} times the time of nearest plane for a few percent of the loss. If the "
+        f"codes are compressed, that is worth **{short(round(bits, 3))} bit** a weight. On small lattices the "
         "gain is far larger, as above: do not carry those ratios over. *Quantization order* and *Without "
         "clipping* show gains that cost less. And what is exact for $\\bar H$ is exact for the calibration "
         "text, not for the text the model will see.",

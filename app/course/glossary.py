@@ -74,7 +74,7 @@ GLOSSARY: dict[str, tuple[Term, ...]] = {
         Term(
             "Held-out inputs",
             "",
-            "Inputs from text that was not used for calibration. The loss on them tells what was learnt.",
+            "Inputs from text that was not used for calibration. The loss on them tells what calibration is worth.",
             "damping.py",
         ),
     ),
@@ -196,13 +196,15 @@ GLOSSARY: dict[str, tuple[Term, ...]] = {
         Term(
             "Pivot",
             "D_j",
-            "A diagonal entry in the triangular decomposition of $\\bar H$, taken in the order of rounding.",
+            "A pivot of Gaussian elimination on $\\bar H$ that begins with the weight rounded last. It is the square "
+            "of the Gram-Schmidt length before scaling by $s_j$.",
             "error_and_bound.py",
         ),
         Term(
             "Box",
             "",
-            "The targets that nearest plane sends to one lattice point. Its edges are the Gram-Schmidt lengths.",
+            "The targets that nearest plane sends to one lattice point, the middle of the box. Its edges are the "
+            "Gram-Schmidt lengths.",
             "error_and_bound.py",
         ),
         Term(
@@ -221,7 +223,7 @@ GLOSSARY: dict[str, tuple[Term, ...]] = {
         Term(
             "Clipping",
             "",
-            "Taking the end of the integer grid where the code needed lies beyond it.",
+            "Taking the last code of the integer grid where the nearest integer lies beyond it.",
             "without_clipping.py",
         ),
         Term(
@@ -298,7 +300,7 @@ GLOSSARY: dict[str, tuple[Term, ...]] = {
             "without_clipping.py",
         ),
         Term(
-            "RTN", "", "Round-to-nearest: round-off with groups of scales.", "without_clipping.py"
+            "RTN", "", "Round-to-nearest: the name of round-off for weights.", "without_clipping.py"
         ),
         Term(
             "SSQR",

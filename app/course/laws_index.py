@@ -61,7 +61,7 @@ LAWS = (
     ),
     IndexedLaw(
         "L5",
-        "Running one after a step of the other gains nothing.",
+        "Running nearest plane on GPTQ's moved weights gains nothing: the later centres stay as they are.",
         "theorem",
         "[C] Appendix C.4",
         ("gptq_is_babai.py",),
@@ -82,21 +82,21 @@ LAWS = (
     ),
     IndexedLaw(
         "L7",
-        "On average it is a third of that, for targets spread evenly.",
+        "For targets spread evenly over the box, the loss is a third of that bound on average.",
         "theorem",
         "[C] Appendix D.2",
         ("error_and_bound.py",),
     ),
     IndexedLaw(
         "L8",
-        "It is at most $\\gamma^2$ times the least possible loss.",
+        "Without clipping, nearest plane's loss is at most $\\gamma^2$ times the least possible.",
         "theorem",
         "[C], here with a slightly tighter constant",
         ("closest_vector.py", "error_and_bound.py", "lattice_reduction.py"),
     ),
     IndexedLaw(
         "L9",
-        "A clipped code leaves the box: the bound says nothing any more.",
+        "With a clipped code the error leaves the box, and the bound says nothing any more.",
         "theorem",
         "[C] Theorem 5 assumes that nothing is clipped",
         ("without_clipping.py", "real_layers.py", "whole_model.py", "audit.py"),
@@ -159,7 +159,7 @@ LAWS = (
     ),
     IndexedLaw(
         "L18",
-        "Entropy-coded integers come back as they were, in at most one bit more than their entropy.",
+        "Entropy-coded codes come back as they were, and Huffman's words take less than a bit more than the entropy.",
         "theorem",
         "[C] section 5, Algorithm 11; Huffman (1952)",
         ("without_clipping.py", "whole_model.py"),

@@ -8,7 +8,7 @@ from app.navigation import CHAPTERS, Chapter, page_of
 IN_A_ROW = 3
 SECTIONS = {
     "Lessons": "Nine lessons, about an hour. Each asks a question first, and lets you predict.",
-    "Laboratory": "The same on the layers of a real language model, live and as recorded.",
+    "Laboratory": "The same on the layers of a real language model, computed live or recorded before.",
     "Reference": "To look things up.",
 }
 MARKS = {

@@ -63,9 +63,7 @@ def _sentence(step: DampedRounding, nearest: np.ndarray, settled: float) -> str:
             "the cell of rounding to nearest."
         )
     else:
-        start = (
-            f"λ = {step.damping:g}: {percent(share)} of the Hessian is identity, the rest is data."
-        )
+        start = f"λ = {step.damping:g}: {percent(share)} of the sum of the diagonal is damping, the rest is data."
     if np.array_equal(step.codes, nearest):
         codes = f"Nearest plane finds z = {vector(step.codes)}, what rounding to nearest finds" + (
             ", from here on for good." if step.damping == settled else "."

@@ -42,7 +42,7 @@ def _step(problem: Problem, step: RoundingStep, k: int) -> str:
     which = "integer" if problem.bits is None else "admissible integer"
     return (
         f"Step {k}: {family}, one for each {which} {name}. "
-        f"Counted in them, the target stands at {short(step.center)}. {choice}, "
+        f"Counted in their distance, the target stands at {short(step.center)}, its centre. {choice}, "
         f"{short(step.plane_distance)} away. The target moves straight onto it."
     )
 
@@ -59,6 +59,6 @@ def _result(problem: Problem) -> str:
             "its value at a corner."
         )
     return (
-        f"Done: z = {vector(trace.codes)}. The legs are at right angles, so their squares add up: "
+        f"Done: z = {vector(trace.codes)}. The moves are at right angles, so their squares add up: "
         f"{squares} = {short(trace.squared_distance)}, the loss. {verdict}"
     )

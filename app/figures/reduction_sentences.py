@@ -47,8 +47,8 @@ def _move(k: int, before: ReductionStage, stage: ReductionStage, delta: float) -
         sign = "subtracted from" if move.multiple > 0 else "added to"
         times = "" if abs(move.multiple) == 1 else f"{abs(move.multiple)} times "
         return (
-            f"Move {k}, size reduction: along {other}, less what came before it, {vector_k} reaches "
-            f"{short(ratio)} of its length. That is more than half, so {times}{other} is {sign} "
+            f"Move {k}, size reduction: along {other}{' (less what came before it)' if move.partner else ''} "
+            f"{vector_k} reaches {short(ratio)} of its length. That is more than half, so {times}{other} is {sign} "
             f"{vector_k}, which becomes {_change(before, stage, move.index)}. No Gram-Schmidt length "
             "changes, so neither does the answer."
         )

@@ -20,7 +20,7 @@ def sorting() -> None:
     st.markdown(
         f"{SIZE} inputs of `{real.layer}`, evenly spread over its 576, one grid spacing for all. LLL "
         "starts from a natural order. Each dot is an input: across, its place now; up, its place in "
-        "**min-pivot's** order. LLL has never heard of min-pivot. Step, or press play."
+        "**min-pivot's** order. LLL knows nothing of that order. Step, or press play."
     )
     if shows("controls"):
         option_buttons("sorted")

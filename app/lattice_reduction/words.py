@@ -54,18 +54,18 @@ def number_to_remember() -> None:
     unmoved = sum(layer.lll_swaps == layer.bkz_insertions == 0 for layer in record.layers)
     lesson.takeaway(
         percent(record.largest_gain),
-        f"So much, at most, lattice reduction took off $\\sum_j D_j$ of min-pivot's order on "
-        f"{len(record.layers)} layers with {record.layers[0].columns} inputs. LLL with "
+        f"The most that lattice reduction took off $\\sum_j D_j$ of min-pivot's order, on "
+        f"{len(record.layers)} layers with {record.layers[0].columns} inputs: LLL with "
         f"$\\delta = {record.delta:g}$, then BKZ with blocks of {record.block_size}. On {unmoved} of "
-        "them neither found anything to exchange. On real layers a good order is nearly all there "
+        "them neither found anything to do. On these layers a good order is nearly all there "
         "is to gain. On small or ill-conditioned lattices it is not: see below.",
         command=record.command,
         date=record.date,
         doubt="It is a measurement on one model and one text, with 1 % damping and one grid spacing "
         "for all weights. Nothing forbids a layer on which reduction wins, and with less damping "
-        "there is more to win. A reduced basis is of use only **without clipping**: a grid of $b$ "
-        "bits is slanted in its coordinates. With group scales every row is a lattice of its own, "
-        "and needs a $T$ of its own.",
+        "there may be more to win. A reduced basis is of use only **without clipping**: a grid of $b$ "
+        "bits is slanted in its coordinates. Where groups of weights have their own scales, every row "
+        "is a lattice of its own and needs a $T$ of its own.",
     )
 
 
@@ -81,12 +81,12 @@ def ideas() -> None:
         [
             Try(
                 "Short vectors, well hidden",
-                "Two long arrows, almost parallel. Step: each move is one line of Euclid's algorithm.",
+                "Two long arrows, almost parallel. Step through: it is Euclid's algorithm, with vectors for numbers.",
                 HIDDEN,
             ),
             Try(
                 "Ten to one",
-                "The worst case of *Error and bound*. Reduction evens out the edges, and γ² falls from "
+                "*Far from the best*, as in the lesson *Error and bound*. Reduction evens out the edges: γ² falls from "
                 f"{_gamma(PRESETS['far_from_best'].problem)}.",
                 PRESETS["far_from_best"].problem,
             ),
@@ -113,7 +113,8 @@ def ideas() -> None:
             ),
             Try(
                 "A lazy δ",
-                "With δ = ½ Lovász's test lets a vector pass that δ = 0.99 exchanges. Switch between them.",
+                "With δ = ½ Lovász's test leaves two vectors as they stand that δ = 0.99 exchanges. Switch between "
+                "them.",
                 tie,
                 len(stages_of_reduction(tie, 0.5)),
                 {"delta": "0.5"},

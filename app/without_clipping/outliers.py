@@ -40,8 +40,9 @@ def outliers_kept_apart(run: ToyRun, trials: tuple[ScaleTrial, ...]) -> None:
     st.markdown(
         "A few weights need codes that do not fit. **SSQR** takes them out of the grid: code 0, and the value "
         "itself beside it, in 16 bits. What is stored is not the weight $w_j$ but $a_j = w_j + \\sum_k U_{jk} "
-        "e_k$, the weight with all errors $e_k$ pushed to it so far. So the error that an outlier pushes on is "
-        "$w_j - v_j$, **not zero**. To the lattice: an outlier has a plane through the target itself."
+        "e_k$, the weight with all errors $e_k$ pushed to it so far ($U_{jk}$: the part of $e_k$ that goes to weight "
+        "$j$), rounded to a 16-bit value $v_j$. So the error that an outlier pushes on is "
+        "$w_j - v_j$, **not zero**. **To the lattice:** an outlier has a plane through the target itself."
     )
     picture, numbers = st.columns([3, 2], gap="large")
     with picture:
@@ -87,7 +88,8 @@ def _numbers(run: ToyRun) -> None:
 def _search(run: ToyRun, trials: tuple[ScaleTrial, ...]) -> None:
     st.markdown(
         "**How large should the scale be?** A large scale holds every weight and rounds coarsely. A small one "
-        "rounds finely and has many outliers, of 32 bits each. One factor $f$ multiplies all scales. The rate of "
+        "rounds finely and has many outliers, of 32 bits each: value and place. One factor $f$ multiplies all "
+        "scales. The rate of "
         "outliers is a **step function** of $f$: steps are taken from 1 until it lies between two factors, then "
         "the interval is bisected."
     )

@@ -14,7 +14,8 @@ def number_to_remember() -> None:
     grid, coded = layer.run("gptq", BITS), layer.run("hptq", BITS)
     lesson.takeaway(
         f"{grid.relative_loss / coded.relative_loss:.1f} times",
-        f"At {grid.bits_per_weight:g} stored bits a weight, GPTQ on a grid loses so many times as much as HPTQ, whose "
+        f"At {grid.bits_per_weight:g} stored bits a weight, GPTQ on a grid loses this many times as much as HPTQ, "
+        "whose "
         f"codes are kept and entropy-coded: {percent(grid.relative_loss)} against {percent(coded.relative_loss)} of "
         "the output of block 15's down_proj. Clipping is one part of it; the other is that a grid spends the same "
         "bits on every code.",

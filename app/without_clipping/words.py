@@ -39,7 +39,7 @@ def clipping_table(problem: Problem) -> None:
     elif clipped and needed > problem.bits:
         st.caption(
             f"To the lattice, keeping the code means to stay in the box. To quantization it means {needed} bits "
-            f"for every code of the layer, because one of them does not fit {problem.bits}. That is too dear. "
+            f"for every code of the layer, because one of them does not fit into {problem.bits}. That is wasteful. "
             "Below are three ways to pay less."
         )
     else:
@@ -54,9 +54,10 @@ def word_quiz() -> None:
     length = len(coded.word_of[0])
     options = [str(n) for n in sorted({length, *(n for n in (1, 2, 3, 4, 6) if n != length)})]
     predict(
-        f"HPTQ stores {layer_title(layer)} in {bits + 0.25:g} bits a weight, with codes from "
+        "A Huffman code writes each code as a **word** of bits, and frequent codes as short words. In this way HPTQ "
+        f"(the second way below) stores {layer_title(layer)} in {bits + 0.25:g} bits a weight, with codes from "
         f"{short(coded.values[0])} to {short(coded.values[-1])}. Of them {percent(share)} are 0. How many bits "
-        "has the Huffman word of 0?",
+        "has the word of 0?",
         options,
         str(length),
         f"An ideal coder would spend $\\log_2 \\frac{{1}}{{{share:.3f}}}$ = {coded.ideal_bits(0):.2f} bits on "
@@ -74,7 +75,7 @@ def ideas(problem: Problem) -> None:
         [
             Try(
                 "Clip one code",
-                "Two bits. The weight rounded last needs the code 2, and the grid ends at 1.",
+                "Two bits. The weight rounded last needs the code 2, but the grid ends at 1.",
                 biting,
                 biting.size + 1,
             ),
@@ -112,7 +113,7 @@ def ideas(problem: Problem) -> None:
             ),
             Try(
                 "Two bits, no outlier",
-                "The toy row on four codes, and none kept aside: how wide must the scale be?",
+                "The toy row on four codes, and no weight kept aside: how large must the scale be?",
                 problem,
                 0,
                 {"toy_bits": "2", "outliers": "0"},
