@@ -24,7 +24,8 @@ def real_layers() -> None:
     )
     lesson.takeaway(
         percent(ratio),
-        f"Min-pivot's $\\sum_j D_j$ as a share of back to front's: the median of {len(survey.layers)} layers. "
+        "Min-pivot's $\\mathrm{tr}(D) = \\sum_j D_j$ as a share of back to front's: the median of "
+        f"{len(survey.layers)} layers. "
         "The order costs nothing once the codes are stored in their places.",
         command=survey.command,
         date=survey.date,

@@ -76,7 +76,7 @@ def _how_it_is_read() -> None:
         st.markdown("**How the order is read off**")
         st.markdown(
             "- GPTQ rounds column after column and pushes each error on to the columns still to come. A "
-            "code $z_j$ is the whole number nearest to its **centre**: the weight with all that was "
+            "code $z_j$ is the integer nearest to its **centre**: the weight with all that was "
             "pushed to it, over the scale $s_j$.\n"
             "- In a given order $\\bar H = H + \\bar\\lambda I$ is split into $U^\\top \\mathrm{diag}(D)\\, U$, "
             "with $U$ triangular and ones on its diagonal. Then "

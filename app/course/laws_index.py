@@ -131,7 +131,7 @@ LAWS = (
     ),
     IndexedLaw(
         "L14",
-        "Damping appends a multiple of the identity below the inputs; much of it is plain rounding.",
+        "Damping appends a multiple of the identity below the inputs; with much of it all is rounded to nearest.",
         "theorem",
         "[B]",
         ("damping.py",),

@@ -14,7 +14,7 @@ def entropy_section() -> None:
 
     st.subheader("Codes without a limit", anchor="entropy")
     st.markdown(
-        "HPTQ lets codes be any whole number and stores them with an entropy code: frequent numbers get "
+        "HPTQ lets codes be any integer and stores them with an entropy code: frequent numbers get "
         "few bits. Where a number begins depends on all before it, so one long stream must be read from "
         "its start. Cut into many short streams it can be read in parallel, and some projects do so while "
         "the model runs. Here it is **decoded when the model is loaded**, into one byte a weight: smaller "

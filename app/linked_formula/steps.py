@@ -26,7 +26,7 @@ def babai_formulas(problem: Problem, step: int) -> Formulas:
     )
     target = Symbol("target", (Letter("y"),), "the target, the weights seen through the inputs")
     chosen = [part for k in rounded for part in (" − ", Letter.of("z", k), " ", _basis(k))]
-    norm = Symbol("star", ("‖", *star.shown, "‖"), "the spacing of the planes")
+    norm = Symbol("star", ("‖", *star.shown, "‖"), "the distance between the planes")
     leg = Symbol("distance", ("distance",), "how far the target moves in this step")
     return Formulas(
         f"Babai, step {step}: where the target stands between the planes",
@@ -87,7 +87,7 @@ def gptq_formulas(problem: Problem, step: int) -> Formulas:
     for k, share in zip(map(int, trace.order[step:]), shares, strict=True):
         given = Symbol(
             f"share {k + 1}",
-            (Letter.of("U", j, k),),
+            (Letter.of("P", j, k),),
             f"the share of the error that is pushed to {symbol('w', k)}",
         )
         lines.append(
@@ -107,7 +107,7 @@ def gptq_formulas(problem: Problem, step: int) -> Formulas:
 
 _INVERSE = ("(", Letter("H̄"), "⁻¹)")
 _SHARE = (
-    *(Letter("U", "jk"), " = ", *_INVERSE, Letter("", "kj"), " / ", *_INVERSE, Letter("", "jj")),
+    *(Letter("P", "jk"), " = ", *_INVERSE, Letter("", "kj"), " / ", *_INVERSE, Letter("", "jj")),
     *(", with ", Letter("H̄"), " the damped Hessian of the weights not yet rounded, j among them."),
 )
 

@@ -57,7 +57,7 @@ HELP = {
     "method": "Each is explained under “What the words mean”.",
     "bits": "Asked for. With a grid: whole bits, and a quarter of a bit for a 16-bit scale for each 64 weights.",
     "outliers": "The share of weights that SSQR keeps aside, in 16 bits, with 16 more for where they are.",
-    "beams": "So many partial codes are kept for each row; off is the nearest plane. For GPTQ, HPTQ and Spacing.",
+    "beams": "So many partial codes are kept for each row; off is nearest plane. For GPTQ, HPTQ and Spacing.",
     "descent": "At the end, move single codes while that lowers the loss.",
     "rate_aware": "Choose codes for loss and bits together. For HPTQ and Spacing.",
     "refit": "With the codes known, fit the scales to them anew. Not for SSQR.",

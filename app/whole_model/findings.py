@@ -59,7 +59,7 @@ def what_counts(study: Study) -> list[str]:
     said = []
     if "hrtn" in found:
         said.append(
-            f"From HRTN to HPTQ only the rounding changes, to the nearest plane: KL times "
+            f"From HRTN to HPTQ only the rounding changes, to nearest plane: KL times "
             f"**{found['hptq'] / found['hrtn']:.2f}**."
         )
     if "gptq_huffman" in found:

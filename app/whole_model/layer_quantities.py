@@ -45,7 +45,7 @@ QUANTITIES = {
         "loss ÷ bound",
         lambda layer: layer.loss_over_bound,
         ".3f",
-        "How much of the bound is used up. With the nearest plane, a third is expected for targets spread evenly.",
+        "How much of the bound is used up. With nearest plane, a third is expected for targets spread evenly.",
     ),
     "clipped": Quantity(
         "clipped codes",

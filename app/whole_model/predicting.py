@@ -99,9 +99,7 @@ def correlations(study: Study) -> str:
         if predictor == "bound":
             cells[2] = "void"
         rows.append(f"| {_short(predictor)} | {' | '.join(cells)} |")
-    head = (
-        "| rank correlation with KL | nothing clipped | … and by the nearest plane | all models |"
-    )
+    head = "| rank correlation with KL | nothing clipped | … and by nearest plane | all models |"
     return "\n".join([head, "|---|--:|--:|--:|", *rows])
 
 

@@ -15,7 +15,7 @@ def ask(study: Study) -> None:
     answer, explanation = answered(study)
     predict(
         f"Stored with the same {SIZE:g} bits a weight, which loses least: a grid with nearest plane and a Huffman "
-        "code, rounding to nearest without a grid, or the nearest plane without a grid?",
+        "code, rounding to nearest without a grid, or nearest plane without a grid?",
         [NAMES[key] for key in TOLD_APART],
         answer,
         explanation,

@@ -11,7 +11,7 @@ ABOUT = {
     "gptq_huffman": "the codes of GPTQ, stored with a Huffman code. The model is the same, the file smaller.",
     "ssqr": "scales so wide that 1 % of the weights do not fit. Those are kept aside in 16 bits.",
     "hrtn": "round to nearest with one scale for a whole layer and no grid. Codes are entropy-coded.",
-    "hptq": "the same, but with GPTQ's way of making up for errors: the nearest plane.",
+    "hptq": "the same, but with GPTQ's way of making up for errors: nearest plane.",
     "watersic": "HPTQ with a spacing for each column, in proportion to $1/R_{jj}$. $R_{jj}$ is what "
     "nobody else can make up for. (WaterSIC.)",
     "watersic_k_best": "the same, with two refinements, explained at the right.",
@@ -51,7 +51,7 @@ _DAMAGE = """\
   grid and the layer's inputs."""
 
 _STORING = """\
-- A weight is stored as a whole number, its **code**, times a **scale** (the spacing of the grid).
+- A weight is stored as an integer, its **code**, times a **scale** (the spacing of the grid).
 - A **grid** of $b$ bits has the codes $-2^{b-1} \\dots 2^{b-1}-1$. A code beyond is **clipped** to its end.
 - **Entropy-coded**: frequent codes get few bits, rare ones many. A **Huffman code** gives each code a
   whole number of bits. **ANS** (asymmetric numeral systems) also uses fractions of a bit.
@@ -62,7 +62,7 @@ _STORING = """\
   same loss. Real weights are not Gaussian, so a layer may lie below it."""
 
 _REFINEMENTS = """\
-- **K-best**: the nearest plane keeps one partial result a row. K-best keeps the K best, and takes the
+- **K-best**: nearest plane keeps one partial result a row. K-best keeps the K best, and takes the
   best of them at the end.
 - **Rate-aware**: codes are chosen for loss and bits together. A code that is a little worse and much
   shorter wins.

@@ -40,9 +40,9 @@ def outliers_kept_apart(run: ToyRun, trials: tuple[ScaleTrial, ...]) -> None:
     st.markdown(
         "A few weights need codes that do not fit. **SSQR** takes them out of the grid: code 0, and the value "
         "itself beside it, in 16 bits. What is stored is not the weight $w_j$ but $a_j = w_j + \\sum_k U_{jk} "
-        "e_k$, the weight with all errors $e_k$ pushed to it so far ($U_{jk}$: the part of $e_k$ that goes to weight "
-        "$j$), rounded to a 16-bit value $v_j$. So the error that an outlier pushes on is "
-        "$w_j - v_j$, **not zero**. **To the lattice:** an outlier has a plane through the target itself."
+        "e_k$, rounded to a 16-bit value $v_j$. It is the weight with all errors $e_k = w_k - v_k$ pushed to it so "
+        "far; $U$ is the triangular factor of $\\bar H = U^\\top \\mathrm{diag}(D)\\,U$. So the error that an outlier "
+        "pushes on is $w_j - v_j$, **not zero**. **To the lattice:** an outlier has a plane through the target itself."
     )
     picture, numbers = st.columns([3, 2], gap="large")
     with picture:
