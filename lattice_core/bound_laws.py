@@ -125,7 +125,7 @@ def loss_is_near_the_least(
         "The loss is not far from the least possible",
         r"Without clipping the damped loss is at most $\gamma^2$ times that of the closest lattice "
         r"point, $\gamma^2 = \max_j \sum_{i \le j} d_i^2 / d_j^2$. Here $d_j = s_j\sqrt{D_j}$, and "
-        r"$i \le j$ are the weights rounded not before $j$. The closest point is found by trying all.",
+        r"$i \le j$ are weight $j$ and those rounded after it. The closest point is found by trying all.",
         "[C], with a slightly tighter constant",
         "loss ÷ least possible loss",
         left,

@@ -85,7 +85,7 @@ def _numbers(problem: Problem, step: int, broken: RoundingTrace | None) -> None:
                 problem,
                 babai_formulas,
                 *(() if broken else (gptq_formulas,)),
-                start="Steps 1 to c show the formulas of both algorithms with their numbers.",
+                start="Step forward: each step shows the formulas of both algorithms with their numbers.",
                 end="All weights are rounded: nothing is left to compute.",
             ),
             stepper=f"lockstep_stepper_{problem.size}",
