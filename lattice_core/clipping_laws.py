@@ -108,7 +108,7 @@ def words_are_short(counts: Mapping[int, int], words: Mapping[int, str], what: s
     alone = len(counts) == 1
     return LawCheck(
         "L18",
-        "Words are as short as the entropy allows, to one bit",
+        "Words are as short as the entropy allows, to within one bit",
         r"No table of words has a mean length below the entropy $\sum p \log_2 \frac1p$, and Huffman's is "
         f"less than one bit above it. Codes: {what}.",
         "Huffman (1952); [C] section 5",

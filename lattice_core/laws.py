@@ -268,7 +268,7 @@ def no_order_beats_the_floor(problem: Problem) -> LawCheck:
     return LawCheck(
         "L10",
         "No order goes below the floor",
-        r"With a given product the sum is least when all $D_j s_j^2$ are equal: "
+        r"With a given product of $c$ numbers their sum is least when all are equal, here the $D_j s_j^2$: "
         r"$\sum_j D_j s_j^2 \ge c\,(\prod_j D_j s_j^2)^{1/c}$.",
         "arithmetic and geometric mean",
         "floor of the bound",
