@@ -8,25 +8,19 @@ from numpy.typing import ArrayLike
 
 from lattice_core.bounds import absolute_bound, bound_floor, gram_schmidt_lengths, pivots
 from lattice_core.huffman_tree import entropy, mean_length
+from lattice_core.inputs import FloatArray
 from lattice_core.laws import TOLERANCE, LawCheck, loss_is_bounded
 from lattice_core.problem import Problem
+from lattice_core.rotation import common_scale
 
 
-def spaced_by_pivots(problem: Problem) -> Problem:
-    """The problem with ``s_j ∝ 1 / R_jj``, the product of all spacings as it was, and no clipping.
+def spacings_by_pivots(problem: Problem) -> FloatArray:
+    """Spacings ``s_j ∝ 1 / R_jj``, (c,), with the product of the problem's own.
 
     Source: [W] WaterSIC, arXiv:2603.04956.
     """
     lengths = np.sqrt(pivots(problem.damped_hessian, problem.order_indices))
-    scales = np.array(problem.scales)
-    common = np.exp(np.mean(np.log(scales) + np.log(lengths)))
-    return replace(problem, scales=tuple(common / lengths), bits=None)
-
-
-def one_spacing(problem: Problem) -> Problem:
-    """The problem with one spacing for all weights, their product as it was, and no clipping."""
-    common = float(np.exp(np.mean(np.log(problem.scales))))
-    return replace(problem, scales=(common,) * problem.size, bits=None)
+    return np.asarray(common_scale(problem) * np.exp(np.mean(np.log(lengths))) / lengths)
 
 
 def clipped_is_far(problem: Problem) -> LawCheck:
@@ -123,8 +117,8 @@ def words_are_short(counts: Mapping[int, int], words: Mapping[int, str], what: s
 
 def spacing_makes_edges_equal(problem: Problem) -> LawCheck:
     """L20: with ``s_j ∝ 1 / R_jj`` all squared edges are the same."""
-    spaced = spaced_by_pivots(problem)
-    edges = gram_schmidt_lengths(spaced.damped_hessian, spaced.scales, spaced.order_indices) ** 2
+    spaced = spacings_by_pivots(problem)
+    edges = gram_schmidt_lengths(problem.damped_hessian, spaced, problem.order_indices) ** 2
     mean = float(np.exp(np.mean(np.log(edges))))
     return LawCheck(
         "L20",
@@ -142,8 +136,8 @@ def spacing_makes_edges_equal(problem: Problem) -> LawCheck:
 
 def spacing_attains_the_floor(problem: Problem) -> LawCheck:
     """L20: the bound with those spacings is the floor of law L10."""
-    spaced = spaced_by_pivots(problem)
-    bound = absolute_bound(spaced.damped_hessian, spaced.scales, spaced.order_indices)
+    spaced = spacings_by_pivots(problem)
+    bound = absolute_bound(problem.damped_hessian, spaced, problem.order_indices)
     floor = bound_floor(problem.damped_hessian, problem.scales)
     before = absolute_bound(problem.damped_hessian, problem.scales, problem.order_indices)
     return LawCheck(

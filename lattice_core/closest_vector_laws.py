@@ -8,7 +8,7 @@ from lattice_core import convex_polygon
 from lattice_core.closest_vector import closest_vector
 from lattice_core.disagreement import ROUNDINGS, rounding_cell
 from lattice_core.lattice import Lattice
-from lattice_core.laws import LawCheck, equal, equal_answers
+from lattice_core.laws import LawCheck, equal, equal_answers, half_way
 from lattice_core.nearest_plane import nearest_plane, round_off
 from lattice_core.placement import Placement
 from lattice_core.problem import Problem
@@ -44,6 +44,8 @@ def turning_changes_nothing(problem: Problem, placement: Placement) -> LawCheck:
     basis = turned.basis(problem.lattice)
     left = _answers(problem, problem.lattice.basis)
     right = _answers(problem, basis)
+    holds = equal_answers(left, right, size=problem.lattice.determinant)
+    centers = [*problem.babai.centers, *np.divide(problem.weights, problem.scales)]
     over = " and turned over" if turned.mirrored else ""
     return LawCheck(
         "L1",
@@ -58,7 +60,8 @@ def turning_changes_nothing(problem: Problem, placement: Placement) -> LawCheck:
         "=",
         "the same, picture turned",
         right,
-        equal_answers(left, right, size=problem.lattice.determinant),
+        holds,
+        void="" if holds else half_way(centers),
     )
 
 

@@ -7,13 +7,11 @@ import numpy as np
 
 from lattice_core.damping_path import DampedRounding, appended_lattice, rounded_to_nearest
 from lattice_core.inputs import FloatArray
-from lattice_core.laws import TOLERANCE, LawCheck, equal_answers
+from lattice_core.laws import TOLERANCE, LawCheck, equal_answers, half_way
 from lattice_core.nearest_plane import nearest_plane
 from lattice_core.problem import Problem
 
 FAR = 1e8  # a λ that stands for ∞: the other weights move a centre by less than a millionth
-TIE = 1e-6
-TIED = "a centre stands half way between two codes, and rounds either way."
 
 
 def damping_appends_inputs(problem: Problem, damping: float) -> LawCheck:
@@ -37,7 +35,7 @@ def damping_appends_inputs(problem: Problem, damping: float) -> LawCheck:
         "codes and loss, GPTQ on $H + \\mu^2 I$",
         right,
         equal_answers(left, right, size=float(np.trace(lattice.gram)) / 4),
-        void=TIED if _has_tie(gptq.centers) else "",
+        void=half_way(gptq.centers),
     )
 
 
@@ -57,7 +55,7 @@ def much_damping_rounds_to_nearest(problem: Problem) -> LawCheck:
         "each weight rounded by itself",
         right.astype(float),
         bool((left == right).all()),
-        void=TIED if _has_tie(np.divide(problem.weights, problem.scales)) else "",
+        void=half_way(np.divide(problem.weights, problem.scales)),
     )
 
 
@@ -97,10 +95,6 @@ def undamped_pivots_bound_less(step: DampedRounding) -> LawCheck:
         right,
         left <= right * (1 + TOLERANCE),
     )
-
-
-def _has_tie(centers: FloatArray) -> bool:
-    return bool(np.abs(centers - np.floor(centers) - 0.5).min() < TIE)
 
 
 def _clipped(step: DampedRounding) -> str:

@@ -19,6 +19,7 @@ from lattice_core.problem import Problem
 from lattice_core.trace import RoundingTrace
 
 TOLERANCE = 1e-6
+HALF_WAY = "a centre stands half way between two codes, and rounds either way."
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ def factor_does_not_matter(problem: Problem, seed: int = 0) -> LawCheck:
         "codes and loss, rotated factor",
         right,
         equal_answers(left, right, size=_bound(problem)),
+        void=_parted_by_a_tie(problem.babai, turned),
     )
 
 
@@ -158,6 +160,7 @@ def gptq_is_babai(problem: Problem, trace: RoundingTrace | None = None) -> LawCh
         "centres of Babai",
         right,
         equal(left, right, size=1.0) and same_codes,
+        void=_parted_by_a_tie(trace, problem.babai),
     )
 
 
@@ -316,6 +319,23 @@ def equal_answers(left: ArrayLike, right: ArrayLike, size: float) -> bool:
 def at_most(left: float, right: float, size: float) -> bool:
     """``left ≤ right`` to a millionth of `right`, or of `size` where both sides may be 0."""
     return left <= right + TOLERANCE * max(abs(right), size)
+
+
+def half_way(centers: ArrayLike) -> str:
+    """Why a law about these centres is void: one stands half way. Empty if none does."""
+    values = np.asarray(centers, dtype=np.float64)
+    ties = np.abs(values - np.floor(values) - 0.5) < TOLERANCE
+    return HALF_WAY if ties.any() else ""
+
+
+def _parted_by_a_tie(run: RoundingTrace, other: RoundingTrace) -> str:
+    """Why two runs of one algorithm differ: a centre that is the same in both stands half way."""
+    for a, b in zip(run.steps, other.steps, strict=True):
+        if not equal(a.center, b.center, size=1.0):
+            return ""
+        if a.code != b.code:
+            return half_way(a.center)
+    return ""
 
 
 def _bound(problem: Problem) -> float:

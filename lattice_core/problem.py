@@ -32,6 +32,9 @@ from lattice_core.trace import RoundingTrace
 MOST_INPUTS = 6
 MOST_SPACINGS = 1e6
 LEAST, MOST = 1e-12, 1e12
+MOST_UNLIKE = (
+    1e9  # of the longest basis vector over the shortest: beyond it codes are no exact floats
+)
 DIGITS = 9  # of what is made from a basis, so that links stay short
 
 
@@ -87,7 +90,14 @@ class Problem:
                 f"a weight is {farthest:.3g} times its scale; at most {MOST_SPACINGS:g} grid spacings "
                 "can be shown with their fractions."
             )
-        resolve_order(self.order, as_damped_hessian(damped(matrix, self.damping)))
+        damped_matrix = damped(matrix, self.damping)
+        if self.damping > MOST:
+            raise ValueError(
+                f"damping is {self.damping:g}; at most {MOST:g} was wanted (0.01 is usual)."
+            )
+        damped_matrix = as_damped_hessian(damped_matrix)
+        resolve_order(self.order, damped_matrix)
+        _require_like_lengths(np.sqrt(np.diag(damped_matrix)) * np.array(self.scales))
         if self.bits is not None:
             IntegerGrid(self.bits)
 
@@ -249,6 +259,14 @@ def _require_range(name: str, values: FloatArray) -> None:
         raise ValueError(
             f"{name} holds {wrong[0]:g}; numbers from {LEAST:g} to {MOST:g} were wanted. "
             "Measure inputs or weights in another unit."
+        )
+
+
+def _require_like_lengths(lengths: FloatArray) -> None:
+    if lengths.max() > MOST_UNLIKE * lengths.min():
+        raise ValueError(
+            f"one basis vector is {lengths.max() / lengths.min():.3g} times as long as another; at most "
+            f"{MOST_UNLIKE:g} times was wanted. Choose scales that suit the inputs."
         )
 
 

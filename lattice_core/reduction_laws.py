@@ -4,7 +4,7 @@ import numpy as np
 
 from lattice_core.inputs import FloatArray, IntArray
 from lattice_core.lattice import Lattice
-from lattice_core.laws import TOLERANCE, LawCheck, equal, equal_answers
+from lattice_core.laws import TOLERANCE, LawCheck, equal, equal_answers, half_way
 from lattice_core.many_targets import loss_ratios
 from lattice_core.nearest_plane import nearest_plane
 from lattice_core.problem import Problem
@@ -135,5 +135,4 @@ def exact_determinant(matrix: IntArray) -> int:
 
 def _tied(centers: FloatArray, left: FloatArray, right: FloatArray) -> bool:
     """Whether a centre half way between two codes, rounded either way, explains other codes."""
-    half_way = np.abs(centers - np.floor(centers) - 0.5).min() < TOLERANCE
-    return bool(half_way and abs(left[-1] - right[-1]) <= TOLERANCE * max(left[-1], right[-1]))
+    return bool(half_way(centers)) and equal(left[-1], right[-1], size=0.0)

@@ -6,11 +6,10 @@ from numpy.typing import ArrayLike
 from lattice_core.coordinate_descent import coordinate_descent, least_change
 from lattice_core.enumeration import partial_codes_within
 from lattice_core.k_best import k_best
-from lattice_core.laws import TOLERANCE, LawCheck, at_most, equal
+from lattice_core.laws import TOLERANCE, LawCheck, at_most, equal, half_way
 from lattice_core.problem import Problem
 
 MOST_K = 512  # for the law of exactness: what a page can search in a moment
-HALF_WAY = "a centre stands half way between two integers, and either is right."
 
 
 def k_best_is_never_worse(problem: Problem, k: int) -> LawCheck:
@@ -29,7 +28,7 @@ def k_best_is_never_worse(problem: Problem, k: int) -> LawCheck:
         "loss of nearest plane",
         right,
         at_most(left, right, size=_nothing(problem)),
-        void=_half_way(problem),
+        void=half_way(problem.babai.centers),
     )
 
 
@@ -48,7 +47,7 @@ def one_beam_is_babai(problem: Problem) -> LawCheck:
         "codes of nearest plane",
         right,
         bool((left == right).all()),
-        void=_half_way(problem),
+        void=half_way(problem.babai.centers),
     )
 
 
@@ -114,7 +113,7 @@ def descent_is_never_worse(problem: Problem) -> LawCheck:
         "loss of nearest plane",
         right,
         at_most(left, right, size=_nothing(problem)),
-        void=_half_way(problem),
+        void=half_way(problem.babai.centers),
     )
 
 
@@ -143,9 +142,3 @@ def no_single_move_improves(problem: Problem) -> LawCheck:
 def _nothing(problem: Problem) -> float:
     """A loss that counts as 0: at a lattice point, rounding errors make some 10⁻³² of it."""
     return TOLERANCE * float(np.trace(problem.lattice.gram))
-
-
-def _half_way(problem: Problem) -> str:
-    centers = problem.babai.centers
-    ties = np.abs(np.abs(centers - np.rint(centers)) - 0.5) < 1e-9
-    return HALF_WAY if ties.any() else ""

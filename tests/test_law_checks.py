@@ -19,6 +19,7 @@ from lattice_core import (
     nearest_plane,
     random_problem,
 )
+from lattice_core.closest_vector_laws import turning_changes_nothing
 from lattice_core.laws import (
     determinant_is_order_free,
     equal_answers,
@@ -31,6 +32,7 @@ from lattice_core.laws import (
     propagation_is_projection,
     squares_add_up,
 )
+from lattice_core.placement import Placement
 
 CHECKS = {
     "factor_does_not_matter": factor_does_not_matter,
@@ -80,6 +82,24 @@ def test_no_unit_hides_a_wrong_code_or_a_wrong_loss() -> None:
     assert equal_answers([1, 2, 1e9], [1, 2, 1e9 + 1], size=1e9)
     assert not equal_answers([1, 2, 1e9], [1, 3, 1e9], size=1e9)
     assert not equal_answers([1, 2, 1e-8], [1, 2, 2e-8], size=1e-8)
+
+
+def test_a_tie_voids_what_it_explains_and_nothing_else(monkeypatch) -> None:
+    voided = set()
+    for name in ("skewed", "order_matters", "nearly_orthogonal"):
+        preset = PRESETS[name].problem
+        for codes in np.ndindex(5, 5):  # in half spacings
+            problem = replace(preset, weights=tuple(np.multiply(codes, preset.scales) / 2))
+            checks = [*every_check(problem), turning_changes_nothing(problem, Placement(30))]
+            assert [check.title for check in checks if not check.holds and not check.void] == []
+            voided |= {check.number for check in checks if check.void}
+    assert {"L1"} <= voided <= {"L1", "L4"}
+    monkeypatch.setattr(lattice_core.problem, "gptq", partial(one_code_off, lattice_core.gptq))
+    first_is_tied = replace(PRESETS["skewed"].problem, weights=(0.3, 0.25))
+    assert first_is_tied.babai.centers[0] == pytest.approx(0.5)
+    wrong = gptq_is_babai(first_is_tied)
+    assert not wrong.holds
+    assert not wrong.void
 
 
 def test_check_names_its_law_and_shows_both_sides() -> None:

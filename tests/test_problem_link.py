@@ -86,6 +86,11 @@ def test_empty_link_is_the_first_preset() -> None:
         ({"bits": "many"}, "whole number was wanted"),
         ({"damping": "-1"}, "finite number ≥ 0"),
         ({"damping": "nan"}, "finite number ≥ 0"),
+        ({"damping": "1e300"}, "at most 1e+12"),
+        (
+            {"problem": "custom", "scales": "1e-10,1e10", "weights": "0,0", "hessian": "1,0,1"},
+            "times as long as another",
+        ),
         ({"step": "-1"}, "from 0 to 70"),
         ({"step": "71"}, "from 0 to 70"),
         ({"step": "٣"}, "from 0 to 70"),

@@ -20,6 +20,7 @@ from lattice_core.huffman_tree import entropy, mean_length, merges
 from lattice_core.integer_grid import IntegerGrid, bits_needed
 from lattice_core.outlier_row import outliers_keep_the_bound, outliers_keep_the_sum
 from lattice_core.recorded_clipping_study import excess_rate, recorded_clipping_study
+from lattice_core.rotation import common_scale
 from lattice_core.scale_search import least_factor
 from lattice_core.toy_row import OUTLIER_BITS, SIZE, ToyRun, toy_run, toy_search
 from lattice_core.wrong_worlds import forgetful_ssqr_row
@@ -120,13 +121,13 @@ def test_law_9_half_way_to_a_code_that_the_grid_lacks_is_not_clipped(scale) -> N
 @pytest.mark.parametrize("order", ORDERS)
 def test_law_20_spacing_attains_the_floor_in_every_order(order) -> None:
     problem = replace(random_problem(5, 1), order=order)
-    spaced = clipping_laws.spaced_by_pivots(problem)
+    spaced = clipping_laws.spacings_by_pivots(problem)
     assert clipping_laws.spacing_makes_edges_equal(problem).holds
     assert clipping_laws.spacing_attains_the_floor(problem).holds
-    assert_close(np.prod(spaced.scales), np.prod(problem.scales))
-    one = clipping_laws.one_spacing(problem)
-    ratio = [absolute_bound(p.damped_hessian, p.scales, p.order_indices) for p in (one, spaced)]
-    squares = np.linalg.cholesky(problem.damped_hessian[np.ix_(*2 * (spaced.order_indices[::-1],))])
+    assert_close(np.prod(spaced), np.prod(problem.scales))
+    hessian, order = problem.damped_hessian, problem.order_indices
+    ratio = [absolute_bound(hessian, s, order) for s in (common_scale(problem), spaced)]
+    squares = np.linalg.cholesky(hessian[np.ix_(*2 * (order[::-1],))])
     # The same loss takes half a bit for each doubling of the bound.
     assert_close(0.5 * np.log2(ratio[0] / ratio[1]), excess_rate(np.diag(squares) ** 2))
 

@@ -67,6 +67,10 @@ def test_every_try_this_opens_and_wrong_world_is_mended() -> None:
     assert "0.self_attn.q_proj" in app.query_params["kept_layer"]
 
 
+def test_a_target_as_far_as_a_link_may_say_opens() -> None:
+    open_page("without_clipping.py", problem="skewed", weights="4.9e5,-4e5", hide="try,code")
+
+
 def test_prediction_is_answered() -> None:
     app = open_page(PAGE, kept_layer="15.mlp.down_proj", kept_bits="3")
     coded = recorded_clipping_study().layer("model.layers.15.mlp.down_proj").coded(3)

@@ -77,7 +77,8 @@ def loss_by_damping(
         for value in trace.y
         if value is not None and 0 < value < inf  # an error of exactly 0 has no logarithm
     ]
-    low, high = max(min(shown), 1e-12), max(shown)
+    high = max(shown)
+    low = max(min(shown), 1e-12 * high)  # less is rounding error
     traces.append(_own_damping(own, (low, high)))
     return go.Figure(
         traces, go.Layout(layout(440, AXIS, log_axis("squared error", low, high, room=1.6)))

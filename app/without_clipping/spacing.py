@@ -12,9 +12,9 @@ from app.lesson_options import chosen
 from app.shared_problem import shows
 from app.without_clipping.recorded import layer_on_show, layer_title
 from lattice_core import SCALAR_LATTICE_GAP, Problem, gram_schmidt_lengths, pivots
-from lattice_core.clipping_laws import one_spacing, spaced_by_pivots
-from lattice_core.inputs import FloatArray
+from lattice_core.clipping_laws import spacings_by_pivots
 from lattice_core.recorded_clipping_study import LayerClipping, excess_rate
+from lattice_core.rotation import common_scale
 
 
 def spaced_columns(problem: Problem) -> None:
@@ -55,7 +55,10 @@ def _spread(layer: LayerClipping) -> float:
 
 def _small(problem: Problem) -> None:
     order = problem.order_indices
-    before, after = (_edges(make(problem))[order] for make in (one_spacing, spaced_by_pivots))
+    before, after = (
+        gram_schmidt_lengths(problem.damped_hessian, spacings, order)[order] ** 2
+        for spacings in (common_scale(problem), spacings_by_pivots(problem))
+    )
     wasted = excess_rate(pivots(problem.damped_hessian, order))
     st.markdown("**The small problem above**: squared edges $D_j s_j^2$ in the order of rounding")
     chart(
@@ -71,11 +74,6 @@ def _small(problem: Problem) -> None:
         f"Sum with one scale {short(float(before.sum()))}, spaced {short(float(after.sum()))}: the product is the "
         f"same, and a sum is least when all are equal. One scale wastes **{wasted:.3f} bits a weight**."
     )
-
-
-def _edges(problem: Problem) -> FloatArray:
-    lengths = gram_schmidt_lengths(problem.damped_hessian, problem.scales, problem.order_indices)
-    return np.asarray(lengths**2)
 
 
 def rate_and_loss() -> None:
