@@ -80,7 +80,8 @@ def move_target(x: float, y: float) -> None:
     moved = problem().with_target([x, y])
     # A pixel is far coarser than a thousandth of a grid spacing; round numbers keep links short.
     codes = np.divide(moved.weights, moved.scales).round(3)
-    show(replace(moved, weights=tuple((codes * moved.scales).round(9))))
+    weights = (float(f"{weight:.9g}") for weight in codes * moved.scales)
+    show(replace(moved, weights=tuple(weights)))
 
 
 def mirror_in_url(*options: str, last_step: int | None = None) -> None:

@@ -1,10 +1,12 @@
 """A link restores the whole problem; nonsense in it is left out with a notice, never an error."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from app import shared_problem
 from app.problem_link import DEFAULT, from_query, to_query
 from lattice_core import ORDERS, PRESETS, Problem, random_problem
 
@@ -123,3 +125,11 @@ def test_orders_in_links_are_those_of_the_core() -> None:
         np.testing.assert_array_equal(
             from_query(to_query(problem, 0)).problem.order_indices, problem.order_indices
         )
+
+
+def test_a_dragged_target_stays_where_it_is_put_in_any_unit(monkeypatch) -> None:
+    tiny = Problem(((1.0, 0.3), (0.3, 1.0)), (0.0, 0.0), (1e-10, 1e-10))
+    shown = SimpleNamespace(problem=tiny, step=0)
+    monkeypatch.setattr(shared_problem.st, "session_state", shown)
+    shared_problem.move_target(*tiny.lattice.point([0.25, -1.125]))
+    assert shown.problem.weights == (2.5e-11, -1.125e-10)
