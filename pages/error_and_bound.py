@@ -89,7 +89,6 @@ def page() -> None:
 def _try(problem: Problem) -> None:
     st.subheader("Try this", anchor="try")
     corners = problem.lattice.nearest_plane_box(problem.order_indices)
-    answer = problem.lattice.point(problem.babai.codes)
     clipping = PRESETS["clipping_bites"].problem
     far = PRESETS["far_from_best"].problem
     real, six = PRESETS["real_three_inputs"].problem, random_problem(6, 1)
@@ -99,7 +98,7 @@ def _try(problem: Problem) -> None:
             Try(
                 "Go to the corner",
                 "Every code is half a distance away: the loss reaches its bound.",
-                problem.with_target(answer + corners[-1] * (1 - 1e-9)),
+                problem.with_target(corners[-1] * (1 - 1e-9)),
                 problem.size + 1,
             ),
             Try(

@@ -130,9 +130,7 @@ def _try(problem: Problem) -> None:
     st.subheader("Try this", anchor="try")
     skewed, order = PRESETS["skewed"].problem, PRESETS["order_matters"].problem
     clipping, three = PRESETS["clipping_bites"].problem, PRESETS["three_inputs"].problem
-    corner = problem.lattice.point(problem.babai.codes) + problem.lattice.nearest_plane_box(
-        problem.order_indices
-    )[-1] * (1 - 1e-9)
+    corner = problem.lattice.nearest_plane_box(problem.order_indices)[-1] * (1 - 1e-9)
     try_this(
         [
             Try(

@@ -6,7 +6,7 @@ from app import cached
 from app.address_bar import follow, session
 from app.classroom import screen
 from app.classroom.seat import be_seen, is_teacher, place
-from app.classroom.tally import Place
+from app.classroom.tally import Place, RoomsFull
 from app.navigation import CHAPTERS, pages
 
 PUPIL_SECONDS = 4.0  # between two looks at what the teacher does
@@ -46,7 +46,10 @@ def class_bar() -> None:
 
 @st.fragment(run_every=PUPIL_SECONDS)
 def _teacher_is_elsewhere() -> None:
-    be_seen()
+    try:
+        be_seen()
+    except RoomsFull:  # the seat was lost while this browser slept, and the room has filled up
+        st.rerun()
     room, tally, here = session().room, cached.tally(), st.session_state.asked_here
     if tally.phases(room, here) != here:
         st.rerun()  # revealed, or asked again: the page follows

@@ -332,7 +332,8 @@ class Stepper {
       const index = frame.traces?.[i] ?? i;
       data[index] = merge(data[index], change);
     });
-    for (const [name, { x, y }] of this.moved) Object.assign(data[meta.handles[name]], { x: [x], y: [y] });
+    for (const [name, { x, y }] of this.moved)
+      if (meta.handles?.[name] != null) Object.assign(data[meta.handles[name]], { x: [x], y: [y] });
     const theme = { template: merge(figure.layout.template ?? {}, { layout: themeLayout(this.root, figure) }) };
     const size = { width, height, uirevision: this.revision };
     const narrow = width < NARROW ? meta.narrow : null;
