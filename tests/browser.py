@@ -164,6 +164,19 @@ class AppPage:
     def press_button(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
+    def choose(self, name: str, option: str) -> None:
+        """Open a selectbox and take an option; a rerun under way may close the list, then it is opened again."""
+        listed = self.page.get_by_role("option", name=option)
+
+        def is_open() -> bool:
+            if not listed.is_visible():
+                self.page.get_by_role("combobox", name=name).click()
+                self.page.wait_for_timeout(500)
+            return bool(listed.is_visible())
+
+        eventually(is_open, what=f"the list of {name} shows {option}")
+        listed.click(timeout=5_000)
+
     def text_input(self, label: str) -> Any:
         return self.page.get_by_label(label)
 

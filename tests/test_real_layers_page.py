@@ -327,8 +327,7 @@ def test_visitor_cancels_computes_chooses_and_reloads_on_a_phone_in_the_dark(add
         app.page.get_by_role("heading", name="model.layers.0.self_attn.q_proj").wait_for()
         app.wait()
 
-        app.page.get_by_role("combobox", name="Integer grid").click()
-        app.page.get_by_role("option", name="2 bits").click()
+        app.choose("Integer grid", "2 bits")
         eventually(lambda: query(app)["bits"] == "2")
         app.wait()
         app.reload()
