@@ -42,7 +42,8 @@ def show_link(query: dict[str, str]) -> None:
 
 def close_run() -> dict[str, str]:
     """Called by the entry after the page: the page's own part of the link, which may be empty."""
-    if not st.session_state.link_is_shown:  # no link of its own, or none that it could show: what came stays
+    if not st.session_state.link_is_shown:
+        # The page has no link of its own, or could not show what it names: what came stays.
         show_link(_own_part(st.query_params.to_dict()))
     return _own_part(st.session_state.shown_link)
 

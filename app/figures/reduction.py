@@ -83,7 +83,9 @@ class _Drawing:
         fill = {"fill": "toself", "fillcolor": translucent(ANSWER, 0.12)} if self.flat else {}
         return [
             self._arrows(ghost, "basis before", {**grey, "width": 2, "dash": "dash"}),
-            self._arrows(stage, "basis now", {"color": PLANE, "width": 4 if self.flat else 8}, named=True),
+            self._arrows(
+                stage, "basis now", {"color": PLANE, "width": 4 if self.flat else 8}, named=True
+            ),
             self._trace(
                 self._box(first) if done else [],
                 name="box before",
