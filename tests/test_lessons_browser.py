@@ -260,7 +260,6 @@ def test_symbols_light_up_in_the_figure_and_the_figure_lights_up_symbols(open_ap
     # With the keys: from one symbol to the next, and off.
     app.symbol("star").first.focus()
     assert app.lit_symbols() == {"star"}
-    app.page.keyboard.press("Tab")
     assert app.lit_symbols() == {"basis 2"}
     assert set(marks.all_text_contents()) == {"b₂", "s₂"}
     app.page.keyboard.press("Escape")
@@ -328,3 +327,19 @@ def test_dark_mode_reaches_the_figure(open_app) -> None:
     assert stepper.ask("gd._fullLayout.font.color").lower() == "#e4e8eb"
     light = open_app("/nearest_plane", color_scheme="light")
     assert light.stepper("plane_stepper_2").ask("gd._fullLayout.font.color").lower() == "#0b0e11"
+
+
+def test_dictionary_follows_the_pointer_and_progress_survives_a_reload(open_app) -> None:
+    app = open_app("/nearest_plane")
+    app.page.get_by_role("radiogroup").first.locator("label").first.click()
+    app.wait()
+    app.open("/")  # a new session on the server, in the same tab
+    app.page.get_by_text("Predictions made: 1.").wait_for()
+    row = app.page.locator(".dictionary tbody tr").nth(9)
+    row.hover()
+    app.stepper("dictionary_stepper").wait_for_step(9)
+    assert "Babai's nearest plane" in app.page.locator(".stepper-sentence").inner_text()
+    assert row.get_attribute("data-shown") is not None
+    app.page.locator(".dictionary button").nth(4).focus()
+    app.stepper("dictionary_stepper").wait_for_step(2)
+    assert not app.errors

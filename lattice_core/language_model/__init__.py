@@ -12,8 +12,9 @@ on a disk, `checkpoint` the folder and `checkpoint_folders` many of them.
 Judging: `evaluate` perplexity, divergence, text · `study` many models on one text: `study_plan` which,
 `study_judge` how, `model_runs` and `study_record` what was found, `study_laws` what follows ·
 `order_survey` compares the orders on all layers, `survey_record` keeps what it finds · `gptq_format` and
-`checkpoint_audit` for what others have quantized · `slices` and `row_shares` the numbers that the lessons
-ship.
+`checkpoint_audit` for what others have quantized · `slices`, `row_shares` and
+`real_reduction` the numbers that the lessons ship, `damping_study`, `search_study` and `clipping_study` what they
+record of real layers, with `study_file`.
 
 The names below are imported when first asked for, so that `model_file` works without torch.
 """

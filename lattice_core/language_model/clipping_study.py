@@ -8,13 +8,8 @@ Each layer is quantized by every method at three sizes. RTN, GPTQ and SSQR get b
 64 weights; HRTN, HPTQ and WaterSIC get the stored size that this makes, b + 0.25.
 """
 
-import argparse
-import json
-import platform
 import sys
 import time
-from datetime import date
-from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 
@@ -24,7 +19,7 @@ from torch import Tensor
 
 from lattice_core.language_model.calibrate import collect_hessians, linear_layers
 from lattice_core.language_model.load import load_model
-from lattice_core.language_model.model_file import MODEL_FILE_SHA256, MODEL_NAME
+from lattice_core.language_model.study_file import print_or_record, provenance, short
 from lattice_core.language_model.text import embedded_text, tokenize
 from lattice_core.layers.coding import decode_codes, encode_codes
 from lattice_core.layers.coding.huffman import code_words
@@ -81,7 +76,7 @@ def study_layer(name: str, weight: Tensor, hessian: Tensor) -> dict[str, object]
         "layer": name,
         "rows": weight.shape[0],
         "columns": weight.shape[1],
-        "variance": _short(wide.square().mean().item()),
+        "variance": short(wide.square().mean().item()),
         "spectrum": _shorts(torch.linalg.eigvalsh(factored.damped)),
         "pivots": _shorts(factored.factor.pivots),
         "exponents": spacing_exponents(factored.factor.pivots).tolist(),
@@ -105,19 +100,19 @@ def _run_record(run: QuantizedLayer, bits: int) -> dict[str, object]:
     return {
         "method": run.method,
         "bits": bits,
-        "bits_per_weight": _short(run.bits_per_weight),
-        "loss": _short(run.loss),
-        "relative_loss": _short(run.relative_loss),
-        "bound": _short(run.bound),
-        "clipped_fraction": _short(run.clipped_fraction),
-        "outlier_rate": _short(run.outlier_rate),
-        "factor": _short(run.scale_factor),
+        "bits_per_weight": short(run.bits_per_weight),
+        "loss": short(run.loss),
+        "relative_loss": short(run.relative_loss),
+        "bound": short(run.bound),
+        "clipped_fraction": short(run.clipped_fraction),
+        "outlier_rate": short(run.outlier_rate),
+        "factor": short(run.scale_factor),
         "trials": [
             {
-                "factor": _short(trial.factor),
-                "measured": _short(trial.measured),
-                "too_small": _short(trial.too_small),
-                "enough": _short(trial.enough) if isfinite(trial.enough) else None,
+                "factor": short(trial.factor),
+                "measured": short(trial.measured),
+                "too_small": short(trial.too_small),
+                "enough": short(trial.enough) if isfinite(trial.enough) else None,
                 "sample": trial.sample,
             }
             for trial in run.trials
@@ -173,48 +168,23 @@ def record_clipping_study() -> dict[str, object]:
         layers.append(study_layer(name, linears[name].weight.detach(), hessians[name]))
         print(f"{time.perf_counter() - began:.0f} s: {name}", file=sys.stderr, flush=True)
     return {
-        "model": MODEL_NAME,
-        "model_sha256": MODEL_FILE_SHA256,
-        "text": text.source,
-        "text_sha256": text.sha256,
+        **provenance("clipping_study", began, text),
         "tokens": TOKENS,
         "group_size": GROUP_SIZE,
         "scale_rule": Settings("gptq").scale_rule,
         "order": ORDER,
         "damping": DAMPING,
-        "date": date.today().isoformat(),
-        "seconds": round(time.perf_counter() - began),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": version("transformers"),
-        },
-        "command": "python -m lattice_core.language_model.clipping_study --record",
         "layers": layers,
     }
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
 def _shorts(values: object) -> list[float]:
-    return [_short(float(value)) for value in values]  # type: ignore[attr-defined]
+    return [short(float(value)) for value in values]  # type: ignore[attr-defined]
 
 
 def main() -> None:
     """Print the study, or write the file."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lattice_core.language_model.clipping_study", description=__doc__
-    )
-    parser.add_argument("--record", action="store_true", help=f"write {FILE.name}")
-    asked = parser.parse_args()
-    found = json.dumps(record_clipping_study())
-    if asked.record:
-        FILE.write_text(found + "\n", encoding="utf-8")
-        print(f"wrote {FILE.name}")
-    else:
-        print(found)
+    print_or_record(record_clipping_study, FILE, __doc__)
 
 
 if __name__ == "__main__":

@@ -7,24 +7,16 @@ lesson needs neither torch nor the model. Without ``--record`` it only prints.
 Codes are kept, not clipped: damping alone decides.
 """
 
-import argparse
-import json
-import platform
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lattice_core.language_model.calibrate import collect_hessians, linear_layers
 from lattice_core.language_model.load import LoadedModel, load_model
-from lattice_core.language_model.model_file import MODEL_FILE_SHA256, MODEL_NAME
+from lattice_core.language_model.study_file import print_or_record, provenance, short
 from lattice_core.language_model.text import draw_windows, embedded_text
 from lattice_core.layers.calibration_transfer import calibration_transfer
 
@@ -77,10 +69,10 @@ def study_layer(
         "layer": name,
         "rows": weight.shape[0],
         "columns": weight.shape[1],
-        "own": [[_short(t.own[i]) for t in transfers] for i in range(count)],
-        "held_out": [[_short(t.losses[i, -1]) for t in transfers] for i in range(count)],
-        "informed": [_short(t.own[-1]) for t in transfers],
-        "nearest": _short(transfers[0].nearest_losses[-1]),
+        "own": [[short(t.own[i]) for t in transfers] for i in range(count)],
+        "held_out": [[short(t.losses[i, -1]) for t in transfers] for i in range(count)],
+        "informed": [short(t.own[-1]) for t in transfers],
+        "nearest": short(transfers[0].nearest_losses[-1]),
     }
 
 
@@ -101,26 +93,13 @@ def record_damping_study() -> dict[str, object]:
         layers.append(study_layer(name, linears[name].weight.detach(), of_layer, held_out[name]))
         print(f"{time.perf_counter() - began:.0f} s: {name}", flush=True)
     return {
-        "model": MODEL_NAME,
-        "model_sha256": MODEL_FILE_SHA256,
-        "text": text.source,
-        "text_sha256": text.sha256,
-        "held_out_text": other.source,
-        "held_out_text_sha256": other.sha256,
+        **provenance("damping_study", began, text, other),
         "tokens": TOKENS,
         "held_out_tokens": HELD_OUT_TOKENS,
         "seed": SEED,
         "window": WINDOW,
         **HOW,
         "dampings": DAMPINGS,
-        "date": date.today().isoformat(),
-        "seconds": round(time.perf_counter() - began),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": version("transformers"),
-        },
-        "command": shlex.join(["python", "-m", "lattice_core.language_model.damping_study"]),
         "layers": layers,
     }
 
@@ -130,23 +109,9 @@ def _hessians(loaded: LoadedModel, tokens: Tensor) -> dict[str, Tensor]:
     return collect_hessians(loaded, tokens, layers=LAYERS, window=WINDOW)
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
 def main() -> None:
     """Print the study, or write the file."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lattice_core.language_model.damping_study", description=__doc__
-    )
-    parser.add_argument("--record", action="store_true", help=f"write {FILE.name}")
-    asked = parser.parse_args(sys.argv[1:])
-    found = json.dumps(record_damping_study())
-    if asked.record:
-        FILE.write_text(found + "\n", encoding="utf-8")
-        print(f"wrote {FILE.name}")
-    else:
-        print(found)
+    print_or_record(record_damping_study, FILE, __doc__)
 
 
 if __name__ == "__main__":

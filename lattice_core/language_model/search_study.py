@@ -9,15 +9,8 @@ and clipped, in a good order and in its reverse. Times are processor seconds of 
 other work on the machine hardly counts.
 """
 
-import argparse
-import json
-import platform
-import shlex
-import sys
 import time
 from dataclasses import asdict
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +19,7 @@ from torch import Tensor
 
 from lattice_core.language_model.calibrate import collect_hessians, linear_layers
 from lattice_core.language_model.load import load_model
-from lattice_core.language_model.model_file import MODEL_FILE_SHA256, MODEL_NAME
+from lattice_core.language_model.study_file import print_or_record, provenance, short
 from lattice_core.language_model.text import draw_windows, embedded_text
 from lattice_core.layers import quantize_layer
 from lattice_core.layers.audit_alternatives import column_entropy
@@ -101,14 +94,14 @@ def study_layer(
         error = layer.dequantize() - wide
         results.append(
             {
-                "loss": _short(layer.loss),
-                "held_out": _short(
+                "loss": short(layer.loss),
+                "held_out": short(
                     float(torch.linalg.vecdot(error @ held_out, error).sum()) / energy
                 ),
-                "relative_loss": _short(layer.relative_loss),
-                "clipped_fraction": _short(layer.clipped_fraction),
-                "entropy": _short(column_entropy(layer.codes)),
-                "seconds": _short(seconds),
+                "relative_loss": short(layer.relative_loss),
+                "clipped_fraction": short(layer.clipped_fraction),
+                "entropy": short(column_entropy(layer.codes)),
+                "seconds": short(seconds),
             }
         )
     return {
@@ -140,48 +133,21 @@ def record_search_study() -> dict[str, object]:
         layers.append(study_layer(name, linears[name].weight.detach(), seen[name], judged[name]))
         print(f"{time.perf_counter() - began:.0f} s: {name}", flush=True)
     return {
-        "model": MODEL_NAME,
-        "model_sha256": MODEL_FILE_SHA256,
-        "text": text.source,
-        "text_sha256": text.sha256,
-        "held_out_text": other.source,
-        "held_out_text_sha256": other.sha256,
+        **provenance("search_study", began, text, other),
         "tokens": TOKENS,
         "held_out_tokens": HELD_OUT_TOKENS,
         "seed": SEED,
         "window": WINDOW,
         "order": ORDER,
         **HOW,
-        "date": date.today().isoformat(),
-        "seconds": round(time.perf_counter() - began),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": version("transformers"),
-        },
-        "command": shlex.join(["python", "-m", "lattice_core.language_model.search_study"]),
         "decoders": [asdict(decoder) for decoder in DECODERS],
         "layers": layers,
     }
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
 def main() -> None:
     """Print the study, or write the file."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lattice_core.language_model.search_study", description=__doc__
-    )
-    parser.add_argument("--record", action="store_true", help=f"write {FILE.name}")
-    asked = parser.parse_args(sys.argv[1:])
-    found = json.dumps(record_search_study())
-    if asked.record:
-        FILE.write_text(found + "\n", encoding="utf-8")
-        print(f"wrote {FILE.name}")
-    else:
-        print(found)
+    print_or_record(record_search_study, FILE, __doc__)
 
 
 if __name__ == "__main__":
