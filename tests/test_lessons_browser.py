@@ -260,6 +260,7 @@ def test_symbols_light_up_in_the_figure_and_the_figure_lights_up_symbols(open_ap
     # With the keys: from one symbol to the next, and off.
     app.symbol("star").first.focus()
     assert app.lit_symbols() == {"star"}
+    app.page.keyboard.press("Tab")
     assert app.lit_symbols() == {"basis 2"}
     assert set(marks.all_text_contents()) == {"b₂", "s₂"}
     app.page.keyboard.press("Escape")
@@ -332,6 +333,7 @@ def test_dark_mode_reaches_the_figure(open_app) -> None:
 def test_dictionary_follows_the_pointer_and_progress_survives_a_reload(open_app) -> None:
     app = open_app("/nearest_plane")
     app.page.get_by_role("radiogroup").first.locator("label").first.click()
+    app.page.get_by_text(re.compile("^(Yes|Not this one)")).wait_for()
     app.wait()
     app.open("/")  # a new session on the server, in the same tab
     app.page.get_by_text("Predictions made: 1.").wait_for()
