@@ -21,7 +21,7 @@ FIRST_PAGES = (
     ("Nearest plane", "/nearest_plane", "plane_stepper_2"),
     ("Error and bound", "/error_and_bound", "bound_stepper_2"),
     ("Quantization order", "/quantization_order", "pivot_stepper_2"),
-    ("GPU kernels", "/gpu_kernels", "tile_stepper_4"),
+    ("GPU kernels", "/gpu_kernels", "tile_stepper_4_128_True"),
 )
 STEPS = (
     ("Nearest plane, 2-D", "/nearest_plane?problem=skewed", "plane_stepper_2", 50),
@@ -29,7 +29,7 @@ STEPS = (
     ("Error and bound, 2-D", "/error_and_bound?problem=skewed", "bound_stepper_2", 50),
     ("Nearest plane, 3-D", "/nearest_plane?problem=three_inputs", "plane_stepper_3", 200),
     ("Quantization order, 3-D", "/quantization_order?problem=three_inputs", "pivot_stepper_3", 200),
-    ("GPU kernels", "/gpu_kernels", "tile_stepper_4", 50),
+    ("GPU kernels", "/gpu_kernels", "tile_stepper_4_128_True", 50),
 )
 DRAGS = (
     ("Nearest plane", "/nearest_plane?step=2", "plane_stepper_2"),
