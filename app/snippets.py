@@ -84,6 +84,19 @@ for name, resolve in ORDERS.items():
 """
 
 
+def problem_in_python(problem: Problem) -> str:
+    """The expression that makes the problem again, on lines of its own."""
+    return f"""\
+Problem(
+    hessian={_nested(problem.hessian)},
+    weights={list(problem.weights)},
+    scales={list(problem.scales)},
+    order={problem.order!r},
+    bits={problem.bits},
+    damping={problem.damping!r},
+)"""
+
+
 def _grid(problem: Problem) -> str:
     return "None" if problem.bits is None else f"IntegerGrid({problem.bits})"
 

@@ -1,11 +1,11 @@
 """The lines of Python of the lesson Beyond Babai."""
 
+from app.snippets import problem_in_python
 from lattice_core import Problem
 
 
 def beyond_babai_snippet(problem: Problem) -> str:
     """Every search on the problem's lattice."""
-    hessian = [[float(entry) for entry in row] for row in problem.hessian]
     return f"""\
 from lattice_core import Problem
 from lattice_core.coordinate_descent import coordinate_descent
@@ -13,14 +13,7 @@ from lattice_core.enumeration import enumerate_closest, partial_codes_within
 from lattice_core.k_best import k_best
 from lattice_core.klein import klein
 
-problem = Problem(
-    hessian={hessian},
-    weights={list(problem.weights)},
-    scales={list(problem.scales)},
-    order={problem.order!r},
-    bits={problem.bits},
-    damping={problem.damping!r},
-)
+problem = {problem_in_python(problem)}
 where = (problem.lattice, problem.target)
 how = dict(order=problem.order_indices, grid=problem.grid)
 

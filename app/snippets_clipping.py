@@ -1,24 +1,17 @@
 """The lines of Python of the lesson on living without clipping."""
 
+from app.snippets import problem_in_python
 from lattice_core import Problem
 
 
 def without_clipping_snippet(problem: Problem, bits: int, outliers: int, size: float) -> str:
     """The problem clipped and kept, SSQR on the toy row, HPTQ on the toy layer."""
-    hessian = [[float(entry) for entry in row] for row in problem.hessian]
     return f"""\
 from dataclasses import replace
 from lattice_core import Problem
 from lattice_core.toy_row import toy_search
 
-clipped = Problem(
-    hessian={hessian},
-    weights={list(problem.weights)},
-    scales={list(problem.scales)},
-    order={problem.order!r},
-    bits={problem.bits},
-    damping={problem.damping!r},
-)
+clipped = {problem_in_python(problem)}
 kept = replace(clipped, bits=None)
 print(clipped.gptq.codes, clipped.gptq.squared_distance)
 print(kept.gptq.codes, kept.gptq.squared_distance)

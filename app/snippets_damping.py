@@ -1,23 +1,16 @@
 """The lines of Python of the lesson on damping."""
 
+from app.snippets import problem_in_python
 from lattice_core import Problem
 
 
 def damping_snippet(problem: Problem) -> str:
     """Codes, losses and bounds for growing λ, and the appended block once."""
-    hessian = [[float(entry) for entry in row] for row in problem.hessian]
     return f"""\
 from lattice_core import Problem, nearest_plane
 from lattice_core.damping_path import appended_lattice, damping_path
 
-problem = Problem(
-    hessian={hessian},
-    weights={list(problem.weights)},
-    scales={list(problem.scales)},
-    order={problem.order!r},
-    bits={problem.bits},
-    damping={problem.damping!r},
-)
+problem = {problem_in_python(problem)}
 for step in damping_path(problem):
     print(step.damping, step.codes, step.undamped_loss, step.damped_loss, step.bound)
 
