@@ -1,12 +1,12 @@
 """The core of the lesson Lattice reduction: stages, laws L12 and L13, the permutation, larger lattices."""
 
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import pairwise, permutations, product
+from math import prod
 
 import numpy as np
 import pytest
 from small_problems import assert_close, random_hessian
-from test_reduction import exact_determinant as determinant_here
 
 from app import cached
 from app.figures.sorting import sorting_figure
@@ -63,7 +63,7 @@ def test_each_stage_is_a_basis_of_the_problems_lattice(name, delta) -> None:
     assert is_lll_reduced(stages[-1].lattice, delta)
     for stage in stages:
         matrix = codes_from_reduced(problem, stage)
-        assert abs(determinant_here(matrix)) == 1
+        assert abs(reduction_laws.exact_determinant(matrix)) == 1
         assert_close(stage.lattice.basis, problem.lattice.basis @ matrix)
         error = problem.lattice.point(stage.codes) - problem.target
         assert_close(stage.loss, error @ error)
@@ -120,10 +120,18 @@ def test_laws_notice_what_is_wrong() -> None:
     assert not reduction_laws.volume_stays(first, stretched).holds
 
 
-def test_exact_determinant_agrees_with_another(rng) -> None:
-    for size in (1, 2, 5, 9):
+def test_exact_determinant_is_leibnizs_sum_and_no_float_of_it(rng) -> None:
+    for size in (1, 2, 3, 5):
         matrix = rng.integers(-50, 51, (size, size))
-        assert reduction_laws.exact_determinant(matrix) == determinant_here(matrix)
+        matrix[0, 0] = 0  # the first pivot has to be looked for
+        terms = (
+            round(np.linalg.det(np.eye(size)[list(p)]))
+            * prod(int(matrix[i, p[i]]) for i in range(size))
+            for p in permutations(range(size))
+        )
+        assert reduction_laws.exact_determinant(matrix) == sum(terms)
+    large = np.array([[2**40 + 1, 2**40], [2**40, 2**40 - 1]])  # floats would say 0
+    assert reduction_laws.exact_determinant(large) == -1
     assert reduction_laws.exact_determinant(np.zeros((3, 3), dtype=int)) == 0
 
 

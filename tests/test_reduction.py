@@ -22,6 +22,7 @@ from lattice_core import (
     nearest_plane,
 )
 from lattice_core import reduction as reduction_module
+from lattice_core.reduction_laws import exact_determinant
 
 DELTAS = [0.3, 0.75, 0.99, 1.0]
 
@@ -39,23 +40,6 @@ def needed(backend: str) -> str:
         except ImportError as error:
             not_here(f"fpylll cannot be imported ({error}): pip install 'nearest-plane[lattice]'.")
     return backend
-
-
-def exact_determinant(matrix: np.ndarray) -> int:
-    """By Bareiss's elimination, in integers of any size."""
-    rows = [[int(entry) for entry in row] for row in matrix]
-    sign, previous = 1, 1
-    for k in range(len(rows) - 1):
-        pivot = next((i for i in range(k, len(rows)) if rows[i][k]), None)
-        if pivot is None:
-            return 0
-        if pivot != k:
-            rows[k], rows[pivot], sign = rows[pivot], rows[k], -sign
-        for row in rows[k + 1 :]:
-            for j in range(k + 1, len(rows)):
-                row[j] = (row[j] * rows[k][k] - row[k] * rows[k][j]) // previous
-        previous = rows[k][k]
-    return sign * rows[-1][-1]
 
 
 def scrambled(rng: np.random.Generator, size: int, reach: int = 3) -> np.ndarray:

@@ -1,7 +1,10 @@
 """The squared error of each step beside the most it can be; below, their sum under the bound."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
+from app.figures.bar_panel import bar_labels, rectangles
 from app.figures.numbers import short, symbol
 from app.figures.palette import ANSWER, LEG, NEUTRAL, translucent
 from app.figures.plane import NBSP
@@ -73,23 +76,27 @@ def moving_traces(problem: Problem, step: int) -> list[Trace]:
     outlines = [(0.0, float(limits[k]), rows[k], clipped[k]) for k in range(problem.size)]
     outlines.append((0.0, float(limits.sum()), below, void))
     traces = [
-        _rectangles(
-            bars,
+        rectangles(
+            _tall(bars),
             "squared error of a step",
             {"fillcolor": translucent(LEG, 0.6), "line": {"color": LEG, "width": 2}},
         ),
-        _rectangles(
-            [bar for *bar, crossed in outlines if not crossed],
+        rectangles(
+            _tall(bar for *bar, crossed in outlines if not crossed),
             "most it can be",
             {"fillcolor": "rgba(0, 0, 0, 0)", "line": {"color": ANSWER, "width": 2.5}},
         ),
         _third(float(limits.sum()) / 3, below, void),
-        _labels([*rows, below], [*_step_labels(problem, step), _sum_label(problem, step)]),
+        bar_labels(
+            [row + LABEL for row in (*rows, below)],
+            [*_step_labels(problem, step), _sum_label(problem, step)],
+            size=14,
+        ),
     ]
     if problem.babai.clipped:  # else the legend would speak of clipping where there is none
         traces.append(
-            _rectangles(
-                [bar for *bar, crossed in outlines if crossed],
+            rectangles(
+                _tall(bar for *bar, crossed in outlines if crossed),
                 "void: a code is clipped",
                 {
                     "fillcolor": "rgba(0, 0, 0, 0)",
@@ -100,25 +107,10 @@ def moving_traces(problem: Problem, step: int) -> list[Trace]:
     return traces
 
 
-def _rectangles(bars: list, name: str, look: dict) -> Trace:
-    """Bars (start, end, row) in one trace."""
+def _tall(bars: Iterable[Sequence[float]]) -> list[tuple[float, float, float, float]]:
+    """From (start, end, row) to (start, end, bottom, top)."""
     low, high = TALL
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for start, end, row in bars:
-        x += [start, end, end, start, start, None]
-        y += [row + low, row + low, row + high, row + high, row + low, None]
-    return scatter(
-        x=x or [None],
-        y=y or [None],
-        xaxis="x2",
-        yaxis="y2",
-        mode="lines",
-        fill="toself",
-        name=name,
-        hoverinfo="skip",
-        **look,
-    )
+    return [(start, end, row + low, row + high) for start, end, row in bars]
 
 
 def _third(place: float, row: float, void: bool) -> Trace:
@@ -134,22 +126,6 @@ def _third(place: float, row: float, void: bool) -> Trace:
         text=["⅓", NBSP],
         textposition="bottom center",
         line={"color": NEUTRAL, "width": 2, "dash": "dot"},
-        hoverinfo="skip",
-    )
-
-
-def _labels(rows: list[float], texts: list[str]) -> Trace:
-    return scatter(
-        x=[0.0] * len(rows),
-        y=[row + LABEL for row in rows],
-        xaxis="x2",
-        yaxis="y2",
-        mode="text",
-        name="labels",
-        text=texts,
-        textposition="middle right",
-        textfont={"size": 14},
-        cliponaxis=False,
         hoverinfo="skip",
     )
 

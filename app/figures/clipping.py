@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import plane
+from app.figures.bar_panel import bar_labels, rectangles
 from app.figures.bound_bars import step_limits, step_losses
 from app.figures.clipping_sentences import sentences
 from app.figures.numbers import short, symbol
@@ -160,7 +161,9 @@ def _bars(problem: Problem, kept: Problem, step: int) -> list[Trace]:
         {"fillcolor": translucent(ANSWER, 0.35), "line": {"color": ANSWER, "width": 2}},
     )
     bars = [
-        _rectangles([(values[k], rows[k] + top) for k in shown], name, look)
+        rectangles(
+            [(0.0, values[k], rows[k] + top - BAR, rows[k] + top) for k in shown], name, look
+        )
         for values, name, look, top in zip(pairs, names, looks, (0.06, -0.22), strict=True)
     ]
     return [
@@ -179,25 +182,6 @@ def _void_rows(problem: Problem, step: int) -> list[bool]:
     """Where the most is void: steps clipped so far, and the sum after the first of them."""
     clipped = [taken.clipped and k < step for k, taken in enumerate(problem.babai.steps)]
     return [*clipped, any(clipped)]
-
-
-def _rectangles(bars: list[tuple[float, float]], name: str, look: dict) -> Trace:
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for value, top in bars:
-        x += [0.0, value, value, 0.0, 0.0, None]
-        y += [top, top, top - BAR, top - BAR, top, None]
-    return scatter(
-        x=x,
-        y=y,
-        xaxis="x2",
-        yaxis="y2",
-        mode="lines",
-        fill="toself",
-        name=name,
-        hoverinfo="skip",
-        **look,
-    )
 
 
 def _limits(rows: list[float], most: list[float], void: list[bool]) -> Trace:
@@ -235,16 +219,4 @@ def _labels(
         texts.append(f"<b>{text}</b>" if k + 1 == step else text)
     limit = f"<s>≤ {short(most[-1])}</s> void" if void[-1] else f"≤ {short(most[-1])}"
     texts.append(f"<b>sum: {short(pairs[0][-1])} {limit}; kept {short(pairs[1][-1])}</b>")
-    return scatter(
-        x=[0.0] * len(rows),
-        y=[row + LABEL + 0.1 for row in rows],
-        xaxis="x2",
-        yaxis="y2",
-        mode="text",
-        name="labels",
-        text=texts,
-        textposition="middle right",
-        textfont={"size": 13},
-        cliponaxis=False,
-        hoverinfo="skip",
-    )
+    return bar_labels([row + LABEL + 0.1 for row in rows], texts, size=13)
