@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from app.figures.bar_panel import rectangles
 from app.figures.narration import sentences
 from app.figures.number_lines import lockstep_figure
 from app.figures.numbers import short, symbol, vector
@@ -204,3 +205,11 @@ def test_symbols_count_from_one() -> None:
 def test_figure_is_plain_json() -> None:
     figure = json.loads(lockstep_figure(PRESETS["skewed"].problem).to_json())
     assert set(figure) == {"data", "layout", "frames"}
+
+
+def test_rectangles_go_round_their_four_corners_and_close() -> None:
+    traced = rectangles([(0.0, 2.0, -1.0, 1.0), (3.0, 4.0, 5.0, 6.0)], "bars", {})
+    corners = list(zip(traced["x"], traced["y"], strict=True))
+    assert corners[:6] == [(0, -1), (2, -1), (2, 1), (0, 1), (0, -1), (None, None)]
+    assert set(corners[6:11]) == {(3, 5), (4, 5), (4, 6), (3, 6)}
+    assert rectangles([], "bars", {})["x"] == [None]
